@@ -13,8 +13,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -102,7 +104,12 @@ class Store {
 
   // Writes one batch. At most one batch per strand is in flight. A batch that is in already, sent
   // again, is kCommitted and changes nothing.
-  virtual void Commit(const Batch& batch, std::function<void(CommitResult)> done) = 0;
+  virtual void Commit(std::shared_ptr<const Batch> batch,
+                      std::function<void(CommitResult)> done) = 0;
+  // The same with a copy of `batch`: for who sends few rows.
+  void Commit(const Batch& batch, std::function<void(CommitResult)> done) {
+    Commit(std::make_shared<const Batch>(batch), std::move(done));
+  }
 
   // Finds out whether `batch`, whose answer was lost, happened. Waits for a COMMIT still under way.
   virtual void Resolve(const Batch& batch, std::function<void(Resolution)> done) = 0;
