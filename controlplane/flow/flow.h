@@ -97,6 +97,7 @@ struct Task {
 
   // Flowables.
   std::vector<Branch> branches;             // The main lists, in the order of the source.
+  int defaults_branch = -1;                 // Switch: the one for values without a case; -1: none.
   TaskList errors;
   TaskList finally;
   int64_t concurrency = 0;                  // Parallel.concurrent (0: no limit), ForEach.concurrencyLimit
@@ -119,6 +120,7 @@ struct Input {
   std::vector<std::string> values; // SELECT, ENUM, MULTISELECT
   std::string expression;          // SELECT, MULTISELECT
   bool allow_custom_value = false;
+  bool auto_select_first = false;  // SELECT, MULTISELECT: the first choice, when nothing is given
   std::string validator;           // STRING, SECRET: a pattern that matches the whole text
   expression::Value min, max;      // INT, FLOAT, DURATION
   expression::Value after, before; // DATE, DATETIME, TIME
@@ -137,6 +139,13 @@ struct Output {
   std::string description;
   std::string display_name;
   Mark mark;
+};
+
+// Tasks that run once the execution has ended and the conditions hold.
+struct Listener {
+  std::string description;
+  expression::Value conditions;    // A list, as written; null when there are none.
+  TaskList tasks;
 };
 
 struct Concurrency {
@@ -159,6 +168,7 @@ struct Flow {
   TaskList errors;
   TaskList finally;
   TaskList after_execution;
+  std::vector<Listener> listeners;
   std::vector<Output> outputs;
   std::optional<Concurrency> concurrency;
   std::optional<Retry> retry;

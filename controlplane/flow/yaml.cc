@@ -96,7 +96,7 @@ std::optional<std::pair<Mark, const char*>> FindBadText(std::string_view text) {
     good = good && !(length == 3 && point < 0x800) && !(length == 4 && point < 0x10000) &&
            point <= 0x10ffff && !(point >= 0xd800 && point <= 0xdfff);
     if (!good) return std::make_pair(mark, "the text is not valid UTF-8");
-    i += length, ++mark.column;
+    i += length, mark.column += length;
   }
   return std::nullopt;
 }
@@ -201,6 +201,7 @@ class YamlBuilder : public YAML::EventHandler {
     Count(1, MarkOf(mark));
     YamlNode* node = document_->Add();
     node->mark = MarkOf(mark);
+    node->position = mark.pos < 0 ? 0 : static_cast<size_t>(mark.pos);
     if (anchor != 0) anchors_[anchor] = {node, false};
     return node;
   }
@@ -341,10 +342,11 @@ std::unique_ptr<YamlDocument> YamlDocument::Read(std::string_view text, const Ya
   if (const auto bad = FindBadText(text)) return refuse(bad->first, bad->second);
 
   auto document = std::make_unique<YamlDocument>();
+  document->source_ = std::string(text);
   YamlBuilder builder(document.get(), limits, complaints);
   const size_t complaint_count = complaints->size();
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream(document->source_);
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder) || builder.root() == nullptr) {
       return refuse({1, 1}, "the document is empty");
@@ -374,6 +376,21 @@ std::unique_ptr<YamlDocument> YamlDocument::Read(std::string_view text, const Ya
     if ((*complaints)[i].severity == Severity::kError) return nullptr;
   }
   return document;
+}
+
+Mark YamlDocument::Locate(const YamlNode& text, int line, int column) const {
+  Mark mark = text.mark;
+  const char first = text.position < source_.size() ? source_[text.position] : ' ';
+  if (text.quoted && (first == '|' || first == '>')) {
+    mark.line += line;
+    const std::string_view shown = LineOf(source_, mark.line);
+    const size_t indent = shown.find_first_not_of(' ');
+    mark.column = column + static_cast<int>(indent == std::string_view::npos ? 0 : indent);
+    return mark;
+  }
+  if (line > 1) return {mark.line + line - 1, column};
+  mark.column += column - 1 + (text.quoted ? 1 : 0);
+  return mark;
 }
 
 YamlNode::Kind KindOfPlain(std::string_view text) {

@@ -43,7 +43,8 @@ struct YamlNode {
   enum class Kind { kNull, kBool, kInteger, kFloat, kText, kList, kMap };
   Kind kind = Kind::kNull;
   bool quoted = false;    // A quoted or block text.
-  Mark mark;
+  Mark mark;              // Columns count bytes.
+  size_t position = 0;    // Of its first byte in the source.
   std::string text;       // A scalar as written.
   std::vector<const YamlNode*> items;
   std::vector<YamlEntry> entries;
@@ -70,12 +71,16 @@ class YamlDocument {
                                             std::vector<Complaint>* complaints);
 
   const YamlNode& root() const { return *root_; }
+  // Where a place inside a text (1-based line and column of the text itself) stands in the source.
+  // Exact for plain, quoted and literal texts without escapes; else near it.
+  Mark Locate(const YamlNode& text, int line, int column) const;
   // A new node of this document, to be filled by the caller.
   YamlNode* Add();
   void set_root(const YamlNode* root) { root_ = root; }
 
  private:
   friend class YamlBuilder;
+  std::string source_;
   std::deque<YamlNode> nodes_;
   const YamlNode* root_ = nullptr;
 };
