@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -51,12 +52,13 @@ struct Environment {
   bool recursive_rendering = false;
 };
 
-// A cause that changed nothing has a record without changes, which is not stored.
+// A cause that changed nothing has a record without changes, which is not stored; its effects (facts
+// that are asked for once more) are carried out all the same.
 struct Step {
   v1::Record record;
   std::vector<Effect> effects;
   bool changed = false;
-  bool continue_due = false;
+  bool continue_due = false;   // A Continue event is owed that no earlier step asked for.
   bool ended = false;          // The execution became terminal in this step.
 };
 
@@ -67,7 +69,9 @@ struct Step {
 Step Decide(const Execution& execution, const v1::Event& event, const flow::Flow& flow,
             const Environment& environment, absl::Time now, uint64_t seed);
 
-// The orders that the rows of a loaded execution name: offers of waiting runs, stops of superseded leases.
+// The orders that the rows of a loaded execution name: offers of waiting runs, stops of killed leases,
+// fetches. A FetchFacts without facts is answered at once with an empty Fetched: the evaluation then
+// names its facts again. `head().continue_due` asks for a Continue event as well.
 std::vector<Effect> StandingOrders(const Execution& execution, const flow::Flow& flow,
                                    const Environment& environment);
 
