@@ -39,8 +39,8 @@ absl::Status WithExitCode(absl::Status status, ExitCode code) {
 }
 
 absl::Status UsageError(std::string_view message) {
-  return WithExitCode(
-      absl::InvalidArgumentError(absl::string_view(message.data(), message.size())), kUsage);
+  return WithExitCode(absl::InvalidArgumentError(absl::string_view(message.data(), message.size())),
+                      kUsage);
 }
 
 int ExitCodeOfState(std::string_view state, bool fail_on_warning) {

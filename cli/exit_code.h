@@ -13,14 +13,14 @@ enum ExitCode : int {
   kUsage = 2,
   kNotFoundExit = 3,
   kAuth = 4,
-  kConflict = 5,          // A conflict, or the wrong state.
-  kValidation = 6,        // The request or the flow was refused.
+  kConflict = 5,    // A conflict, or the wrong state.
+  kValidation = 6,  // The request or the flow was refused.
   kTimeout = 7,
   kUnreachable = 8,
   kRunFailed = 10,
   kRunKilled = 11,
   kRunCancelled = 12,
-  kRunWarning = 13,       // Only under --fail-on=warning.
+  kRunWarning = 13,  // Only under --fail-on=warning.
   kInterrupted = 130,
 };
 
