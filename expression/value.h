@@ -129,6 +129,7 @@ class Value {
   bool AnyTainted() const { return (flags_ & kTaintedFlag) != 0; }
   bool tainted() const { return AnyTainted(); }
   bool HoldsMarker() const { return (flags_ & kMarkerFlag) != 0; }
+  // Whether this, or anything inside, is a view or a deferred value.
   bool HoldsDeferred() const { return (flags_ & kDeferredFlag) != 0; }
   // This value, and everything inside it, as secret.
   Value WithTaint() const;
@@ -136,6 +137,9 @@ class Value {
 
   // 0 for a scalar, 1 for a flat list, and so on.
   int depth() const;
+  // About how many bytes of text it makes. Shared parts count each time, so that a small value
+  // that is large when written is seen as large. A view counts nothing for its members.
+  size_t weight() const;
 
   // Java's equals: the same kind, and equal contents. 1 (i32) is not 1 (i64).
   friend bool operator==(const Value& a, const Value& b);
