@@ -159,7 +159,12 @@ void TaskReader::CheckFlowable(const YamlNode& node, Fields* fields, Task* task)
     return;
   }
   if (!written->is_scalar()) return;
-  if (const auto number = fields->Integer(limit)) task->concurrency = std::max<int64_t>(0, *number);
+  const auto number = fields->Integer(limit);
+  if (!number) return;
+  task->concurrency = std::max<int64_t>(0, *number);
+  if (*number < 0 && task->flowable != Flowable::kForEach) {
+    reading_->Warn(written->mark, fields->PathOf(limit), "a negative number means the same as 0: no limit");
+  }
 }
 
 void TaskReader::CheckDag(const YamlNode& node, const Task& task, const std::string& label) {

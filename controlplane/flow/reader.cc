@@ -67,10 +67,12 @@ class FlowReader {
 
  private:
   void ReadNames(Fields* fields) {
-    if (!fields->Id("id", kFlowIdPattern, kFlowIdLengthMax, &flow_->id) && flow_->id.empty()) Unbuildable();
+    if (!fields->Id("id", kFlowIdPattern, kFlowIdLengthMax, &flow_->id) && flow_->id.empty()) {
+      reading_->MakeFatal();
+    }
     if (!fields->Id("namespace", kNamespacePattern, kNamespaceLengthMax, &flow_->namespace_) &&
         flow_->namespace_.empty()) {
-      Unbuildable();
+      reading_->MakeFatal();
     }
     if (std::find(std::begin(kReservedIds), std::end(kReservedIds), flow_->id) != std::end(kReservedIds)) {
       reading_->Warn(fields->MarkOf("id"), "id",
@@ -95,8 +97,6 @@ class FlowReader {
                     "`taskDefaults` is an older name of `pluginDefaults`");
     }
   }
-
-  void Unbuildable() { reading_->Fatal({}, "", "a flow without a name cannot be kept"); }
 
   void ReadTasks(Fields* fields) {
     const EngineFeatures& features = reading_->options.features;

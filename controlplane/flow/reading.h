@@ -40,6 +40,8 @@ class Reading {
   }
   // An error with which no flow can be built, not even a lenient one.
   void Fatal(Mark mark, std::string path, std::string message);
+  // As above, when the complaint has been made.
+  void MakeFatal() { fatal_ = true; }
   // What the engine of this release lacks.
   void NotYet(Mark mark, std::string path, const std::string& what);
   bool fatal() const { return fatal_; }

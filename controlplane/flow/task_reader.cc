@@ -92,7 +92,7 @@ std::unique_ptr<Task> TaskReader::ReadTask(const YamlNode& node, const std::stri
   const std::string label = has_label ? id->value->text.substr(0, kTaskIdLengthMax) : path;
   Fields fields(reading_, node, path, label);
   if (!fields.Id("id", kTaskIdPattern, kTaskIdLengthMax, &task->id) && task->id.empty()) {
-    reading_->Fatal(fields.MarkOf("id"), path, "a task needs an id of its own");
+    reading_->MakeFatal();
   }
   task->disabled = fields.Flag("disabled", false);
   task->disabled_above = disabled_above || task->disabled;

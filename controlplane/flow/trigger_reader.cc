@@ -1,7 +1,9 @@
 #include "controlplane/flow/trigger_reader.h"
 
-#include <algorithm>
+#include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "controlplane/flow/flow_rules.h"
@@ -16,6 +18,29 @@ bool IsMap(Reading* reading, const YamlNode& node, const std::string& path) {
   if (node.is_map()) return true;
   reading->Error(node.mark, path, absl::StrFormat("must be a map, not %s", node.KindName()));
   return false;
+}
+
+// The properties of the core's triggers; nullptr for a type that is none of them.
+const std::vector<const char*>* PropertiesOf(std::string_view canonical) {
+  static const auto* const common = new std::vector<const char*>{
+      "description", "conditions", "when", "labels", "inputs", "stopAfter", "logLevel", "minLogLevel",
+      "logToFile", "workerGroup", "workerSelector", "version", "failOnTriggerError", "allowConcurrent",
+      "assets"};
+  static const auto* const by_type = new std::map<std::string, std::vector<const char*>, std::less<>>{
+      {"trigger.Schedule",
+       {"cron", "withSeconds", "timezone", "scheduleConditions", "lateMaximumDelay",
+        "recoverMissedSchedules", "backfill"}},
+      {"trigger.ScheduleOnDates", {"dates", "timezone", "recoverMissedSchedules"}},
+      {"trigger.Flow", {"states", "preconditions", "dependsOn", "window", "multipleConditions"}},
+      {"trigger.Webhook", {"key", "wait", "returnOutputs", "responseContentType", "responseCode"}},
+  };
+  static const auto* const all = [] {
+    auto* merged = new std::map<std::string, std::vector<const char*>, std::less<>>(*by_type);
+    for (auto& [type, names] : *merged) names.insert(names.end(), common->begin(), common->end());
+    return merged;
+  }();
+  const auto found = all->find(canonical);
+  return found == all->end() ? nullptr : &found->second;
 }
 
 void ReadTriggerType(Reading* reading, Fields* fields, const YamlNode& node, const std::string& path) {
@@ -54,6 +79,10 @@ void ReadTriggerType(Reading* reading, Fields* fields, const YamlNode& node, con
       reading->Error(node.mark, path + ".cron", "must not be null");
     }
     fields->Word("recoverMissedSchedules", {"ALL", "LAST", "NONE"});
+  }
+  if (const auto* names = PropertiesOf(canonical)) {
+    for (const char* name : *names) fields->Take(name);
+    fields->Done();
   }
 }
 
