@@ -52,7 +52,7 @@ TEST(Multipart, PartsStandInTheirOrderBetweenBoundaries) {
   SeededRandom random(7);
   const Form form = MakeForm({{"a\"b", "1", ""}, {"data", "", "/tmp/x/in.csv"}}, random);
   const std::string boundary = form.content_type.substr(form.content_type.find('=') + 1);
-  ASSERT_EQ(form.body.size(), 5u);
+  ASSERT_EQ(form.body.size(), 6u);
   EXPECT_EQ(form.body[0].text, "--" + boundary +
                                    "\r\nContent-Disposition: form-data; name=\"a%22b\"\r\n\r\n1");
   EXPECT_EQ(form.body[2].text,

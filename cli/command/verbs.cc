@@ -19,6 +19,7 @@ void AddVerbs(Verb root, const Session& session) {
   AddExecutionTree(execution, session);
   AddExecutionLogs(execution, session);
   AddExecutionOutputs(execution, session);
+  AddExecutionFiles(execution, session);
   AddExecutionKill(execution, session);
 
   Verb expression = root.Add("expression", "Expressions: {{ … }} tried out.");

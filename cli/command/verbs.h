@@ -18,6 +18,7 @@ void AddExecutionList(Verb noun, const Session& session);
 void AddExecutionGet(Verb noun, const Session& session);
 void AddExecutionLogs(Verb noun, const Session& session);
 void AddExecutionOutputs(Verb noun, const Session& session);
+void AddExecutionFiles(Verb noun, const Session& session);
 void AddExecutionKill(Verb noun, const Session& session);
 void AddExecutionTree(Verb noun, const Session& session);
 
