@@ -5,13 +5,16 @@
 //             only hand over.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "controlplane/flow/flow.h"
 #include "orch/v1/rows.pb.h"
 
 namespace orch::conductor {
@@ -25,6 +28,7 @@ struct CreateRequest {
   std::string namespace_;
   std::string flow_id;
   int flow_revision = 0;
+  std::shared_ptr<const flow::Flow> flow;  // That revision, where the caller has it; else it is read.
   std::string inputs_json;             // Object, "" when the flow has none.
   std::vector<v1::Label> labels;       // The caller's.
   std::optional<v1::Trigger> trigger;
@@ -51,7 +55,8 @@ class Requests {
 
   //   kAlreadyExists       the idempotency key was used with another body (409).
   //   kFailedPrecondition  the flow is disabled (409).    kNotFound  no such flow or revision.
-  //   kUnavailable         no owner, no room, or a takeover is under way: the same call again.
+  //   kUnavailable         no owner, or a takeover is under way: the same call again.
+  //   kResourceExhausted   the store has no room: the same call again, later (503).
   virtual void Create(CreateRequest request, std::function<void(absl::StatusOr<Created>)> done) = 0;
 
   //   kNotFound            no such execution.
