@@ -11,14 +11,13 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <thread>
 
 #include "base/clock.h"
 #include "controlplane/store/sql/sql_store.h"
 #include "controlplane/store/sqlite/database.h"
 #include "controlplane/store/sqlite/folder_lock.h"
 #include "controlplane/store/sqlite/row_writer.h"
-#include "controlplane/store/sqlite/work_queue.h"
+#include "controlplane/store/work_queue.h"
 
 namespace orch::store::sqlite {
 

@@ -1,11 +1,14 @@
-#include "controlplane/store/sqlite/work_queue.h"
+#include "controlplane/store/work_queue.h"
 
 #include <pthread.h>
 
-namespace orch::store::sqlite {
+namespace orch::store {
 
-WorkQueue::WorkQueue(std::string name) : thread_([this] { Run(); }) {
-  pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
+WorkQueue::WorkQueue(const std::string& name, int thread_count) {
+  for (int i = 0; i < thread_count; ++i) {
+    threads_.emplace_back([this] { Run(); });
+    pthread_setname_np(threads_.back().native_handle(), name.substr(0, 15).c_str());
+  }
 }
 
 void WorkQueue::Post(std::function<void()> work) {
@@ -28,7 +31,9 @@ void WorkQueue::Stop() {
     stopping_ = true;
     changed_.SignalAll();
   }
-  if (thread_.joinable()) thread_.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 void WorkQueue::Run() {
@@ -45,4 +50,4 @@ void WorkQueue::Run() {
   }
 }
 
-}  // namespace orch::store::sqlite
+}  // namespace orch::store
