@@ -20,6 +20,8 @@ namespace orch::expression {
 // Threads     Safe to use from many at once.
 class Regex {
  public:
+  class Program;  // The engine behind it.
+
   // kInvalidArgument: neither engine can read the pattern.
   static absl::StatusOr<Regex> Compile(std::string_view pattern);
 
@@ -48,7 +50,6 @@ class Regex {
   int group_count() const;
 
  private:
-  class Program;
   explicit Regex(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
   std::shared_ptr<const Program> program_;
 };

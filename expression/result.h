@@ -29,16 +29,16 @@ class [[nodiscard]] Result {
   Result(Failure failure) : failure_(std::make_unique<Failure>(std::move(failure))) {}  // NOLINT
 
   bool ok() const { return failure_ == nullptr; }
-  const T& operator*() const& { return value_; }
-  T& operator*() & { return value_; }
-  T&& operator*() && { return std::move(value_); }
-  const T* operator->() const { return &value_; }
+  const T& operator*() const& { return *value_; }
+  T& operator*() & { return *value_; }
+  T&& operator*() && { return *std::move(value_); }
+  const T* operator->() const { return &*value_; }
   const Failure& failure() const { return *failure_; }
   Failure& failure() { return *failure_; }
   bool Failed(Failure::Code code) const { return !ok() && failure_->code == code; }
 
  private:
-  T value_{};
+  std::optional<T> value_;
   std::unique_ptr<Failure> failure_;
 };
 
