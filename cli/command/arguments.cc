@@ -5,44 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/exit_code.h"
+#include "controlplane/flow/closest.h"
 
 namespace orch::cli {
 namespace {
 
 CLI::App* App(void* app) { return static_cast<CLI::App*>(app); }
-
-// How many letters have to be changed, left out, added or swapped with their neighbour.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<size_t>> cost(a.size() + 1, std::vector<size_t>(b.size() + 1));
-  for (size_t i = 0; i <= a.size(); ++i) {
-    for (size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        cost[i][j] = i + j;
-        continue;
-      }
-      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1,
-                             cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
-      }
-    }
-  }
-  return cost[a.size()][b.size()];
-}
-
-// The nearest of `words`, "" when none is near.
-std::string Closest(std::string_view word, const std::vector<std::string>& words) {
-  std::string best;
-  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
-  for (const std::string& candidate : words) {
-    const size_t distance = Distance(word, candidate);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
-  }
-  return best;
-}
 
 std::vector<std::string> WordsOf(const CLI::App* app) {
   std::vector<std::string> words;
@@ -87,11 +55,8 @@ int Complain(const std::string& message, const CLI::App* app, Console& console) 
 std::string Unknown(const std::string& word, const CLI::App* app) {
   const bool option = !word.empty() && word.front() == '-';
   const std::string name = word.substr(0, word.find('='));
-  const std::string near = Closest(name, option ? OptionsOf(app) : WordsOf(app));
-  std::string message =
-      absl::StrCat("`", Path(app), "` has no ", option ? "option" : "word", " '", name, "'");
-  if (!near.empty()) absl::StrAppend(&message, "; did you mean '", near, "'?");
-  return message;
+  return absl::StrCat("`", Path(app), "` has no ", option ? "option" : "word", " '", name, "'",
+                      flow::DidYouMean(name, option ? OptionsOf(app) : WordsOf(app)));
 }
 
 }  // namespace

@@ -66,10 +66,10 @@ TEST(Arguments, AWordThatIsNoneIsExitTwoWithTheNearestOne) {
     std::vector<std::string> line;
     const char* hint;
   } cases[] = {
-      {{"flw", "list"}, "did you mean 'flow'?"},
-      {{"flow", "vaildate"}, "did you mean 'validate'?"},
-      {{"run", "x", "--wiat"}, "did you mean '--wait'?"},
-      {{"run", "x", "--inptu=a=1"}, "did you mean '--input'?"},
+      {{"flw", "list"}, "did you mean `flow`?"},
+      {{"flow", "vaildate"}, "did you mean `validate`?"},
+      {{"run", "x", "--wiat"}, "did you mean `--wait`?"},
+      {{"run", "x", "--inptu=a=1"}, "did you mean `--input`?"},
       {{"zzzzzz"}, "has no word 'zzzzzz'"},
       {{"run"}, "NAME is required"},
       {{"run", "x", "-n", "abc"}, "abc"},

@@ -165,13 +165,14 @@ std::string Eval(const std::string& expression, const std::string& context,
 constexpr char kFixtures[] =
     R"({"flow": {"namespace": "a.b", "id": "fl"}, "execution": {"id": "e1"},
     "$fixtures": {"secrets": {"K": "v1"}, "kv": {"a": {"up": "there"}, "a.b": {"k": "v"}, "c": {"k": "w"}},
-                  "files": {"/a/b/_files/d/f.txt": "hello"}}})";
+                  "files": {"/a/b/_files/d/f.txt": "hello",
+                            "/a/b/fl/executions/e1/x.txt": "h\u00e9llo"}}})";
 
 TEST(Evaluation, FactsComeFromTheFixtures) {
   EXPECT_EQ(Eval("{{ secret('k') }}", kFixtures), "\"v1\"");
   EXPECT_EQ(Eval("{{ kv('k') }} {{ kv('k', 'c') }} {{ kv('up') }}", kFixtures), "\"v w there\"");
   EXPECT_EQ(Eval("{{ read('d/f.txt') }}", kFixtures), "\"hello\"");
-  EXPECT_EQ(Eval("{{ fileSize('d/f.txt') }}", kFixtures), "\"5\"");
+  EXPECT_EQ(Eval("{{ fileSize('kestra:///a/b/fl/executions/e1/x.txt') }}", kFixtures), "\"6\"");
   EXPECT_NE(Eval("{{ secret('Z') ?? 'd' }}", kFixtures).find("'Z'"), std::string::npos);
   EXPECT_TRUE(Eval("{{ kv('nope') }}", kFixtures).starts_with("eval: "));
 }

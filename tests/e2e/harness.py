@@ -188,7 +188,7 @@ class Orch:
             store.update(type="postgres", url=self.store_url)
         config.write_text(json.dumps({
             "store": store, "http": {"port": self.http}, "grpc": {"port": self.grpc},
-            "management": {"port": self.management}}))
+            "management": {"port": self.management}, "lease": {"ttl": "PT5S"}}))
         self.server = Process([self.installation.path("orch"), "server", "--config", str(config)],
                               self.folder / "server.log", self.env)
         self._wait_ready()

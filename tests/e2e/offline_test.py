@@ -140,7 +140,7 @@ class Offline(Case):
     def test_a_misspelt_verb_gets_a_suggestion(self):
         result = self.orch.cli("flow", "vaildate")
         self.assert_exit(result, 2)
-        self.assertIn("'validate'", result.err)
+        self.assertIn("did you mean `validate`?", result.err)
         self.assertEqual(result.out, "")
 
     def test_no_server_is_exit_eight_with_a_way_out(self):
