@@ -2,6 +2,7 @@
 // which a takeover orders it again, so every effect may happen twice.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -36,10 +37,17 @@ struct StopAttempt {
   friend bool operator==(const StopAttempt&, const StopAttempt&) = default;
 };
 
-// An evaluation lacks facts. Row: the run (or execution, -1) that waits; it is evaluated again.
+// An evaluation lacks facts. Row: the run (or execution, -1) that waits; it is evaluated again. Without
+// facts (after a takeover): answer at once, and the evaluation names its facts again.
 struct FetchFacts {
   int64_t run = -1;
   std::vector<expression::Fact> facts;
+  friend bool operator==(const FetchFacts& a, const FetchFacts& b) {
+    return a.run == b.run && std::equal(a.facts.begin(), a.facts.end(), b.facts.begin(), b.facts.end(),
+                                        [](const expression::Fact& x, const expression::Fact& y) {
+                                          return x.Key() == y.Key();
+                                        });
+  }
 };
 
 // Timers and mail are orders too; they stand in Changes::timers and Changes::mails.

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "controlplane/engine/inline_tasks.h"
 #include "controlplane/engine/loop_values.h"
 #include "controlplane/engine/retry.h"
@@ -13,6 +12,7 @@
 #include "controlplane/flow/duration.h"
 #include "expression/json.h"
 #include "expression/text.h"
+#include "secrets/scrubber.h"
 
 namespace orch::engine {
 namespace {
@@ -154,18 +154,10 @@ void Stepper::LogRun(const v1::TaskRun& run, v1::LogLevel level, std::string_vie
 
 std::string Stepper::Scrub(int64_t run, std::string_view text) const {
   const FetchedFacts* facts = draft_.base().facts(run);
-  std::string scrubbed(text);
-  if (facts == nullptr || facts->secrets().empty()) return scrubbed;
-  // Longest first: a secret may stand inside another.
+  if (facts == nullptr || facts->secrets().empty()) return std::string(text);
   std::vector<std::string> values;
-  for (const auto& [name, value] : facts->secrets()) {
-    if (!value.empty()) values.push_back(value);
-  }
-  std::sort(values.begin(), values.end(), [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() > b.size() : a < b;
-  });
-  for (const std::string& value : values) absl::StrReplaceAll({{value, "******"}}, &scrubbed);
-  return scrubbed;
+  for (const auto& [name, value] : facts->secrets()) values.push_back(value);
+  return secrets::Scrubber(values).Scrub(text);
 }
 
 std::optional<Error> Stepper::WaitForFacts(int64_t number, const Need& need) {
