@@ -8,6 +8,10 @@ namespace {
 
 constexpr size_t kLengthMax = 128;
 
+bool SameLetter(char a, char b) {
+  return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+}
+
 // Changes (insert, drop, replace, swap of neighbours) in half steps: a change of case costs one.
 int Distance(std::string_view a, std::string_view b) {
   std::vector<int> before_last, last(b.size() + 1), row(b.size() + 1);
@@ -15,9 +19,7 @@ int Distance(std::string_view a, std::string_view b) {
   for (size_t i = 1; i <= a.size(); ++i) {
     row[0] = static_cast<int>(2 * i);
     for (size_t j = 1; j <= b.size(); ++j) {
-      const bool same_letter = std::tolower(static_cast<unsigned char>(a[i - 1])) ==
-                               std::tolower(static_cast<unsigned char>(b[j - 1]));
-      const int replace = a[i - 1] == b[j - 1] ? 0 : same_letter ? 1 : 2;
+      const int replace = a[i - 1] == b[j - 1] ? 0 : SameLetter(a[i - 1], b[j - 1]) ? 1 : 2;
       row[j] = std::min({last[j] + 2, row[j - 1] + 2, last[j - 1] + replace});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
         row[j] = std::min(row[j], before_last[j - 2] + 2);
@@ -40,7 +42,9 @@ std::string Closest(std::string_view word, const std::vector<std::string>& candi
     const size_t gap = candidate.size() > word.size() ? candidate.size() - word.size()
                                                       : word.size() - candidate.size();
     if (static_cast<int>(2 * gap) >= best) continue;
-    const int distance = Distance(word, candidate);
+    const bool only_case =
+        gap == 0 && std::equal(word.begin(), word.end(), candidate.begin(), SameLetter);
+    const int distance = only_case ? 1 : Distance(word, candidate);
     if (distance < best) best = distance, closest = candidate;
   }
   return closest;

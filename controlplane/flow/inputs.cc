@@ -117,6 +117,46 @@ class Nesting {
   std::map<std::string, size_t, std::less<>> root_index_;
 };
 
+// Which inputs share the first part of their ids.
+using IdsByHead = std::map<std::string, std::vector<size_t>, std::less<>>;
+
+// `inputs` as one of them sees it: the values of those it depends on, and null for all others. Built
+// member by member as it is asked for, since flows may have thousands of inputs.
+class VisibleInputs : public expression::View {
+ public:
+  VisibleInputs(const std::vector<Input>& inputs, const IdsByHead& by_head,
+                const std::vector<ResolvedInput>& resolved, std::set<size_t> dependencies)
+      : inputs_(inputs), by_head_(by_head), resolved_(resolved), dependencies_(std::move(dependencies)) {}
+
+  std::optional<Value> Get(std::string_view key) const override {
+    const auto found = by_head_.find(key);
+    if (found == by_head_.end()) return std::nullopt;
+    Nesting nesting;
+    for (const size_t i : found->second) {
+      nesting.Set(inputs_[i].id, dependencies_.contains(i) ? resolved_[i].value : Value::Null());
+    }
+    const Value built = nesting.Build();
+    return *built.Find(key);
+  }
+  absl::StatusOr<Value> Materialise(expression::Fuel& fuel) const override {
+    if (!fuel.Spend(static_cast<int64_t>(inputs_.size()))) {
+      return absl::ResourceExhaustedError("there are too many inputs to list them");
+    }
+    Nesting nesting;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      nesting.Set(inputs_[i].id, dependencies_.contains(i) ? resolved_[i].value : Value::Null());
+    }
+    return nesting.Build();
+  }
+  bool Empty() const override { return inputs_.empty(); }
+
+ private:
+  const std::vector<Input>& inputs_;
+  const IdsByHead& by_head_;
+  const std::vector<ResolvedInput>& resolved_;
+  const std::set<size_t> dependencies_;
+};
+
 class Resolution {
  public:
   Resolution(const std::vector<Input>& inputs, const SuppliedInputs& supplied,
@@ -124,9 +164,8 @@ class Resolution {
       : inputs_(inputs), supplied_(supplied), renderer_(renderer), context_(context) {
     for (size_t i = 0; i < inputs.size(); ++i) {
       index_.emplace(inputs[i].id, i);
-      unset_.Set(inputs[i].id, Value::Null());
+      by_head_[inputs[i].id.substr(0, inputs[i].id.find('.'))].push_back(i);
     }
-    all_null_ = unset_.Build();
     states_.resize(inputs.size());
     result_.inputs.resize(inputs.size());
   }
@@ -184,14 +223,15 @@ class Resolution {
     }
     if (!resolved.enabled) return true;
 
-    Value visible = all_null_;
+    std::set<size_t> dependencies;
     for (const std::string& id : input.depends_on) {
       const auto found = index_.find(id);
-      if (found != index_.end() && found->second != i) {
-        visible = WithNested(visible, id, result_.inputs[found->second].value);
-      }
+      if (found != index_.end() && found->second != i) dependencies.insert(found->second);
     }
-    const Overlay variables(std::move(visible), context_.variables);
+    // No value of an evaluation outlives this call, so neither does the view.
+    const Overlay variables(Value::OfView(std::make_shared<VisibleInputs>(inputs_, by_head_, result_.inputs,
+                                                                          std::move(dependencies))),
+                            context_.variables);
     expression::EvaluationContext context = context_;
     context.variables = &variables;
     return Enable(input, context, &resolved) && Choose(input, context, &resolved) &&
@@ -319,8 +359,7 @@ class Resolution {
   const expression::Renderer& renderer_;
   const expression::EvaluationContext& context_;
   std::map<std::string, size_t, std::less<>> index_;
-  Nesting unset_;
-  Value all_null_;  // Every declared id, without a value.
+  IdsByHead by_head_;
   std::vector<State> states_;
   std::map<std::string, expression::Fact> needed_;
   ResolvedInputs result_;

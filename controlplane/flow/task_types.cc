@@ -126,7 +126,10 @@ absl::Status TaskTypes::Add(std::string_view name, std::string_view json) {
 }
 
 absl::Status TaskTypes::AddParsed(std::shared_ptr<const TaskType> type) {
-  for (const std::string& alias : type->aliases) aliases_[alias] = type->name;
+  for (const std::string& alias : type->aliases) {
+    // The long form of a name is the name.
+    if (Canonical(alias) != type->name) aliases_[alias] = type->name;
+  }
   types_[type->name] = std::move(type);
   return absl::OkStatus();
 }
