@@ -45,6 +45,11 @@ std::string Path(const CLI::App* app) {
   return path;
 }
 
+// Its help, with the words that lead to it.
+std::string Help(const CLI::App* app) {
+  return app->help(app->get_parent() == nullptr ? "" : Path(app->get_parent()));
+}
+
 int Complain(const std::string& message, const CLI::App* app, Console& console) {
   console.Say(
       absl::StrCat(Paint("error:", Ink::kRed, console.options().talk_colors), " ", message));
@@ -177,16 +182,26 @@ Verb& Verb::Run(std::function<int()> action) {
 }
 
 int Arguments::Run(const std::vector<std::string>& line, Console& console) try {
-  std::vector<std::string> reversed(line.rbegin(), line.rend());
+  // `--name=` is a name with an empty value; the library would take the next word for it.
+  std::vector<std::string> words;
+  for (const std::string& word : line) {
+    if (word.size() > 3 && word.starts_with("--") && word.find('=') == word.size() - 1) {
+      words.push_back(word.substr(0, word.size() - 1));
+      words.emplace_back();
+    } else {
+      words.push_back(word);
+    }
+  }
+  std::vector<std::string> reversed(words.rbegin(), words.rend());
   rep_->app.parse(std::move(reversed));
   // Nothing ran: a noun without its verb, or nothing at all.
   const CLI::App* deepest = Deepest(&rep_->app);
-  console.Draw(deepest->help());
+  console.Draw(Help(deepest));
   return line.empty() ? kOk : kUsage;
 } catch (const CLI::RuntimeError& e) {
   return e.get_exit_code();
 } catch (const CLI::CallForHelp&) {
-  console.Out(Deepest(&rep_->app)->help());
+  console.Out(Help(Deepest(&rep_->app)));
   return kOk;
 } catch (const CLI::CallForAllHelp&) {
   console.Out(Deepest(&rep_->app)->help("", CLI::AppFormatMode::All));

@@ -61,6 +61,13 @@ TEST(Arguments, ARepeatedOptionTakesOneValueEachTime) {
   EXPECT_TRUE(f.wait);
 }
 
+TEST(Arguments, AnEmptyValueIsAValue) {
+  Fixture f;
+  EXPECT_EQ(f.Run({"run", "--input=", "report"}), 10) << f.console.talk;
+  EXPECT_EQ(f.inputs, (std::vector<std::string>{""}));
+  EXPECT_EQ(f.name, "report");
+}
+
 TEST(Arguments, AWordThatIsNoneIsExitTwoWithTheNearestOne) {
   const struct {
     std::vector<std::string> line;
@@ -89,6 +96,7 @@ TEST(Arguments, HelpGoesToStdoutAndIsNoError) {
   Fixture f;
   EXPECT_EQ(f.Run({"run", "--help"}), 0);
   EXPECT_NE(f.console.out.find("Starts a flow."), std::string::npos);
+  EXPECT_NE(f.console.out.find("Usage: orch run "), std::string::npos) << f.console.out;
   EXPECT_EQ(f.console.talk, "");
 }
 

@@ -21,8 +21,8 @@ int Download(const Options& options, const Session& session) {
   const auto server = options.server.Open();
   if (!server.ok()) return session.Finish(server.status());
   HttpRequest request;
-  request.target = server->Api(absl::StrCat("/executions/", UrlEscape(options.id), "/file?path=",
-                                            UrlEscape(options.uri)));
+  request.target = server->Api(
+      absl::StrCat("/executions/", UrlEscape(options.id), "/file?path=", UrlEscape(options.uri)));
   request.headers = server->credential.Headers();
   std::FILE* file = nullptr;
   absl::Status written;

@@ -31,11 +31,6 @@ bool MayFollow(v1::State from, v1::State to) {
   }
 }
 
-std::string TokenText(const std::string& execution_id, const v1::TaskRun& run, int attempt,
-                      uint64_t fence) {
-  return absl::StrCat(engine::AttemptId(execution_id, run.number(), attempt), "#", fence);
-}
-
 template <typename Row>
 bool HistoryIsSound(const Row& row, std::string* why) {
   if (row.history_size() == 0) {

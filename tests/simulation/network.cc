@@ -1,5 +1,6 @@
 #include "tests/simulation/network.h"
 
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,7 @@ class Network::Stream final : public dispatch::Line,
 
   void Dial() {
     network_.world_.PostAt(network_.Delay(), [self = shared_from_this()] {
+      if (self->broken_) return;
       if (self->dispatch_ == nullptr || self->dispatch_ != self->network_.dispatch_ ||
           self->network_.partitioned_[self->worker_]) {
         self->Break();
@@ -77,6 +79,7 @@ class Network::Stream final : public dispatch::Line,
 
   // Both sides learn of it, in their own time.
   void Break() {
+    std::fprintf(stderr,"%p break conn=%ld standing=%d told=%d same=%d exec=%p was=%d\n",(void*)(dispatch::Line*)this,connection_,standing_,told_dispatch_,dispatch_==network_.dispatch_,(void*)dispatch_executor_,broken_);
     if (std::exchange(broken_, true)) return;
     if (listener_ != nullptr) {
       worker_executor_.Post([self = shared_from_this()] {
@@ -87,7 +90,7 @@ class Network::Stream final : public dispatch::Line,
     if (standing_ && !told_dispatch_ && dispatch_ == network_.dispatch_ &&
         dispatch_executor_ != nullptr && dispatch_ != nullptr) {
       dispatch_executor_->Post([self = shared_from_this()] {
-        self->dispatch_->OnClosed(self->connection_);
+        std::fprintf(stderr,"%p onclosed %ld\n",(void*)(dispatch::Line*)self.get(),self->connection_);self->dispatch_->OnClosed(self->connection_);
       });
     }
     network_.streams_.erase(id_);

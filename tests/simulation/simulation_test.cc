@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/log.h"
 #include "gtest/gtest.h"
 #include "tests/simulation/world.h"
 
@@ -70,6 +71,7 @@ TEST(Simulation, ASeedReplaysExactly) {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
+  orch::SetLogLevel(orch::LogLevel::kOff);
   for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "--seed=", 7) == 0) {
       orch::simulation::only_seed = std::strtoull(argv[i] + 7, nullptr, 10);
