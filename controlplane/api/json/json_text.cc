@@ -204,6 +204,15 @@ bool Cursor::NextKey(std::string* key) {
 
 bool Cursor::NextElement() { return NextItem(']'); }
 
+bool IsUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = Utf8Length(text.substr(i));
+    if (length == 0) return false;
+    i += length;
+  }
+  return true;
+}
+
 std::string Unquote(std::string_view quoted) {
   std::string out;
   if (quoted.size() < 2) return out;

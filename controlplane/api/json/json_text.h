@@ -49,6 +49,8 @@ class Cursor {
   bool first_ = false;
 };
 
+bool IsUtf8(std::string_view text);
+
 // The text that a JSON text (with its quotes) stands for.
 std::string Unquote(std::string_view quoted);
 
