@@ -50,7 +50,8 @@ class Drawer {
     absl::StrAppend(&line, "  ", Paint(execution_.id, Ink::kDim, options_.colors));
     Add(line);
     if (!execution_.waiting.empty()) {
-      Add(Paint(absl::StrCat("  waits: ", Visible(execution_.waiting)), Ink::kDim, options_.colors));
+      Add(Paint(absl::StrCat("  waits: ", Visible(execution_.waiting)), Ink::kDim,
+                options_.colors));
     }
     Children("", "");
     const int64_t hidden = execution_.run_count - static_cast<int64_t>(execution_.runs.size());
@@ -74,9 +75,10 @@ class Drawer {
   }
 
   void Run(const RunView& run, const std::string& indent, bool last) {
-    std::string line = absl::StrCat(
-        indent, last ? "└ " : "├ ", Paint(SignOfState(run.state), InkOfState(run.state), options_.colors),
-        " ", Name(run), "  ", Paint(run.state, InkOfState(run.state), options_.colors));
+    std::string line =
+        absl::StrCat(indent, last ? "└ " : "├ ",
+                     Paint(SignOfState(run.state), InkOfState(run.state), options_.colors), " ",
+                     Name(run), "  ", Paint(run.state, InkOfState(run.state), options_.colors));
     const std::string took = Took(run.start, run.end, run.state, now_);
     if (!took.empty()) absl::StrAppend(&line, "  ", took);
     if (run.attempt_count > 1) absl::StrAppend(&line, "  attempt ", run.attempt_count);
@@ -86,7 +88,8 @@ class Drawer {
       if (run.failed > 0) absl::StrAppend(&line, ", ", run.failed, " failed");
     }
     if (!run.waiting.empty() && !IsEnd(run.state)) {
-      absl::StrAppend(&line, "  ", Paint("waits: " + Visible(run.waiting), Ink::kDim, options_.colors));
+      absl::StrAppend(&line, "  ",
+                      Paint("waits: " + Visible(run.waiting), Ink::kDim, options_.colors));
     }
     Add(line);
     Children(run.id, indent + (last ? "  " : "│ "));
@@ -129,8 +132,7 @@ class Drawer {
     for (const RunView* run : runs) ++counts[run->state];
     std::vector<std::string> parts;
     for (const auto& [state, count] : counts) {
-      parts.push_back(
-          absl::StrCat(count, " ", Paint(state, InkOfState(state), options_.colors)));
+      parts.push_back(absl::StrCat(count, " ", Paint(state, InkOfState(state), options_.colors)));
     }
     return absl::StrJoin(parts, ", ");
   }
@@ -162,24 +164,24 @@ std::vector<std::string> TreeLines(const ExecutionView& execution, absl::Time no
 
 std::vector<std::string> ChangeTeller::Tell(const ExecutionView& execution, bool colors) {
   std::vector<std::string> lines;
-  const auto tell = [&](const std::string& name, const std::string& state,
+  const auto tell = [&](std::string_view indent, const std::string& name, const std::string& state,
                         const std::optional<absl::Time>& start,
                         const std::optional<absl::Time>& end) {
-    std::string line = absl::StrCat(
-        Paint(SignOfState(state), InkOfState(state), colors), " ", name, "  ",
-        Paint(state, InkOfState(state), colors));
+    std::string line =
+        absl::StrCat(std::string(indent), Paint(SignOfState(state), InkOfState(state), colors), " ",
+                     name, "  ", Paint(state, InkOfState(state), colors));
     if (end && start) absl::StrAppend(&line, "  ", ShortDuration(*end - *start));
     lines.push_back(std::move(line));
   };
   const std::string flow =
       absl::StrCat(Visible(execution.namespace_), ".", Visible(execution.flow));
   const bool changed = std::exchange(state_, execution.state) != execution.state;
-  if (changed && !IsEnd(execution.state)) tell(flow, execution.state, execution.start, {});
+  if (changed && !IsEnd(execution.state)) tell("", flow, execution.state, execution.start, {});
   for (const RunView& run : execution.runs) {
     std::string& before = run_states_[run.id];
     if (before != run.state) {
       before = run.state;
-      tell("  " + Name(run), run.state, run.start, run.end);
+      tell("  ", Name(run), run.state, run.start, run.end);
     }
     std::string& wait = run_waits_[run.id];
     if (wait != run.waiting) {
@@ -190,7 +192,7 @@ std::vector<std::string> ChangeTeller::Tell(const ExecutionView& execution, bool
     }
   }
   if (changed && IsEnd(execution.state)) {
-    tell(flow, execution.state, execution.start, execution.end);
+    tell("", flow, execution.state, execution.start, execution.end);
   }
   return lines;
 }

@@ -166,13 +166,13 @@ TEST(ChangeTeller, EachChangeIsToldOnce) {
   ExecutionView view = Execution("RUNNING");
   view.runs = {RunOf("1", "a", "RUNNING")};
   EXPECT_EQ(teller.Tell(view, false),
-            (std::vector<std::string>{"● examples.report  RUNNING", "●   a  RUNNING"}));
+            (std::vector<std::string>{"● examples.report  RUNNING", "  ● a  RUNNING"}));
   EXPECT_TRUE(teller.Tell(view, false).empty());
   view.runs[0] = RunOf("1", "a", "SUCCESS");
   view.state = "SUCCESS";
   view.end = kNoon + absl::Seconds(2);
   EXPECT_EQ(teller.Tell(view, false),
-            (std::vector<std::string>{"✓   a  SUCCESS  1.2 s", "✓ examples.report  SUCCESS  2.0 s"}));
+            (std::vector<std::string>{"  ✓ a  SUCCESS  1.2 s", "✓ examples.report  SUCCESS  2.0 s"}));
 }
 
 TEST(ExecutionView, ReadsTheJsonOfAnExecution) {

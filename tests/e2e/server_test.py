@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Real flows on a real server: the examples, what goes wrong, and sudden deaths."""
 
+import base64
 import json
 import os
 import pathlib
@@ -100,6 +101,19 @@ class ServerCase(Case):
         self.orch.start_server()
         self.assertEqual(self.orch.execution(execution), before)
         self.assertEqual(self.orch.cli("flow", "list", "-o", "json").json()["results"][0]["id"], "kept")
+
+    def test_secrets_and_variables_of_the_environment_reach_a_flow(self):
+        self.orch.env.update(SECRET_TOKEN=base64.b64encode(b"hush").decode(), ENV_COLOUR="blue")
+        self.start()
+        self.orch.apply(shell("reads", 'echo "$COLOUR $TOKEN"').replace(
+            "    commands:", "    env:\n      TOKEN: \"{{ secret('TOKEN') }}\"\n"
+            "      COLOUR: \"{{ envs.colour }}\"\n    commands:"))
+        execution, result = self.orch.run("e2e", "reads", "--wait")
+        self.assert_exit(result, 0)
+        text = wait_for("line of the script", lambda: (
+            lambda text: text if "blue" in text else None)(self.orch.cli("execution", "logs", execution).out))
+        self.assertNotIn("hush", text)
+        self.assertIn("******", text)
 
     # What goes wrong.
 
