@@ -379,7 +379,7 @@ Result<Value> Evaluator::CombineBinary(const Expr& expr, Result<Value> left) {
   const bool marker = a.HoldsMarker() || b.HoldsMarker();
   if (marker && expr.op != Op::kConcat && expr.op != Op::kAdd) return MarkerFailure();
   if ((expr.op == Op::kConcat || expr.op == Op::kAdd) &&
-      a.weight() + b.weight() > static_cast<size_t>(std::max<int64_t>(0, fuel_.bytes_left())) + 64) {
+      SaturatingAdd(a.weight(), b.weight()) > static_cast<size_t>(std::max<int64_t>(0, fuel_.bytes_left())) + 64) {
     return LimitFailure("The texts of this evaluation are too long");
   }
   Result<Value> result = Value::Null();

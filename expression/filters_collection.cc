@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "expression/java_hash.h"
 #include "expression/json.h"
 #include "expression/registry.h"
 #include "expression/text.h"
@@ -69,7 +70,7 @@ Result<Value> Join(const Value& input, Args arguments, Evaluator& evaluator) {
   if (IsGiven(separator) && !separator->is_string()) return EvalFailure("The separator must be text");
   const std::string between = IsGiven(separator) ? separator->AsString() : "";
   ASSIGN_OR_FAIL([[maybe_unused]] const bool fits,
-                 Fits(input.weight() + between.size() * input.size(), evaluator));
+                 Fits(SaturatingAdd(input.weight(), between.size() * input.size()), evaluator));
   std::string text;
   for (size_t i = 0; i < input.size(); ++i) {
     if (i > 0) text += between;

@@ -21,13 +21,18 @@ class Fuel {
       : steps_(limits.step_count_max), bytes_(limits.output_bytes_max) {}
 
   // False once there is none left; from then on, always.
-  bool Spend(int64_t steps) { return (steps_ -= steps) >= 0; }
-  bool SpendBytes(int64_t bytes) { return (bytes_ -= bytes) >= 0; }
+  bool Spend(int64_t steps) { return Take(steps_, steps); }
+  bool SpendBytes(int64_t bytes) { return Take(bytes_, bytes); }
 
   int64_t steps_left() const { return steps_; }
   int64_t bytes_left() const { return bytes_; }
 
  private:
+  static bool Take(int64_t& left, int64_t amount) {
+    left = amount > left ? -1 : left - amount;  // Below zero it stays at -1.
+    return left >= 0;
+  }
+
   int64_t steps_;
   int64_t bytes_;
 };

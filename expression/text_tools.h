@@ -13,7 +13,8 @@ inline bool IsGiven(const Value* argument) { return argument != nullptr && !argu
 
 // Text that is about to be built out of more than its input: fails before it is built.
 inline Result<bool> Fits(size_t bytes, Evaluator& evaluator) {
-  if (static_cast<int64_t>(bytes) > evaluator.fuel().bytes_left()) {
+  if (evaluator.fuel().bytes_left() < 0 ||
+      bytes > static_cast<size_t>(evaluator.fuel().bytes_left())) {
     return LimitFailure("The texts of this evaluation are too long");
   }
   return true;

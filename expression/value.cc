@@ -128,7 +128,7 @@ Value Value::Sequence(Kind kind, std::vector<Value> items) {
   for (const Value& item : items) {
     flags |= item.flags_;
     depth = std::max(depth, int{item.depth_});
-    weight = SaturatingAdd(weight, item.weight() + 1);
+    weight = SaturatingAdd(weight, SaturatingAdd(item.weight(), 1));
   }
   rep->items = std::move(items);
   rep->weight = weight;
@@ -272,7 +272,7 @@ size_t Value::weight() const {
     case Kind::kList: case Kind::kArray: case Kind::kSet:
       return static_cast<const SequenceRep*>(rep_.get())->weight;
     case Kind::kMap: return static_cast<const MapRep*>(rep_.get())->weight;
-    case Kind::kEntry: return SaturatingAdd(entry_key().weight(), entry_value().weight() + 1);
+    case Kind::kEntry: return SaturatingAdd(entry_key().weight(), SaturatingAdd(entry_value().weight(), 1));
     case Kind::kString: case Kind::kUri: case Kind::kEnum: case Kind::kMarker:
     case Kind::kBigInt: case Kind::kBigDecimal:
       return AsString().size() + 2;
@@ -386,7 +386,7 @@ Value MapBuilder::Build() {
   int depth = 0;
   uint8_t flags = 0;
   for (const MapEntry& entry : rep->entries) {
-    weight = SaturatingAdd(weight, SaturatingAdd(entry.key.weight(), entry.value.weight() + 2));
+    weight = SaturatingAdd(weight, SaturatingAdd(2, SaturatingAdd(entry.key.weight(), entry.value.weight())));
     depth = std::max({depth, int{entry.key.depth_}, int{entry.value.depth_}});
     flags |= entry.key.flags_ | entry.value.flags_;
   }
