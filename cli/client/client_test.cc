@@ -53,8 +53,8 @@ TEST(Multipart, PartsStandInTheirOrderBetweenBoundaries) {
   const Form form = MakeForm({{"a\"b", "1", ""}, {"data", "", "/tmp/x/in.csv"}}, random);
   const std::string boundary = form.content_type.substr(form.content_type.find('=') + 1);
   ASSERT_EQ(form.body.size(), 6u);
-  EXPECT_EQ(form.body[0].text, "--" + boundary +
-                                   "\r\nContent-Disposition: form-data; name=\"a%22b\"\r\n\r\n1");
+  EXPECT_EQ(form.body[0].text,
+            "--" + boundary + "\r\nContent-Disposition: form-data; name=\"a%22b\"\r\n\r\n1");
   EXPECT_EQ(form.body[2].text,
             "--" + boundary +
                 "\r\nContent-Disposition: form-data; name=\"data\"; filename=\"in.csv\"\r\n"
@@ -65,7 +65,8 @@ TEST(Multipart, PartsStandInTheirOrderBetweenBoundaries) {
 
 TEST(Sse, EventsComeOutTheSameHoweverTheStreamIsCut) {
   const std::string stream =
-      ": hello\r\n\r\nid: 1\nevent: progress\ndata: {\"a\":\ndata: 1}\n\nid: 2\n\ndata:x\r\rretry: 5\n\n";
+      ": hello\r\n\r\nid: 1\nevent: progress\ndata: {\"a\":\ndata: 1}\n\nid: 2\n\ndata:x\r\rretry: "
+      "5\n\n";
   for (size_t size = 1; size <= stream.size(); ++size) {
     SCOPED_TRACE(size);
     SseParser parser;
@@ -98,8 +99,8 @@ TEST(ServerErrors, EachStatusHasItsExitCode) {
   const struct {
     int given;
     int then;
-  } cases[] = {{400, 6}, {401, 4}, {403, 4}, {404, 3}, {409, 5}, {422, 6},
-               {500, 1}, {503, 1}, {504, 7}, {429, 1}};
+  } cases[] = {{400, 6}, {401, 4}, {403, 4}, {404, 3}, {409, 5},
+               {422, 6}, {500, 1}, {503, 1}, {504, 7}, {429, 1}};
   for (const auto& c : cases) {
     SCOPED_TRACE(c.given);
     EXPECT_EQ(ExitCodeOf(ServerError(c.given, "", "")), c.then);

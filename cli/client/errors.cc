@@ -40,8 +40,8 @@ std::string TextAt(const expression::Value& map, std::string_view key) {
 }  // namespace
 
 absl::Status NotAnAddress(std::string_view url) {
-  return UsageError(absl::StrCat("'", std::string(url),
-                                 "' is no address of a server; write http://HOST:PORT"));
+  return UsageError(
+      absl::StrCat("'", std::string(url), "' is no address of a server; write http://HOST:PORT"));
 }
 
 absl::Status Unreachable(std::string_view server, std::string_view reason) {
@@ -60,8 +60,8 @@ absl::Status ConnectionBroke(std::string_view server, std::string_view reason) {
 }
 
 absl::Status Silent(std::string_view server, absl::Duration idle_timeout) {
-  return absl::DeadlineExceededError(absl::StrCat(std::string(server), " was silent for ",
-                                                  absl::FormatDuration(idle_timeout)));
+  return absl::DeadlineExceededError(
+      absl::StrCat(std::string(server), " was silent for ", absl::FormatDuration(idle_timeout)));
 }
 
 absl::Status NotAFile(std::string_view path) {
@@ -105,9 +105,8 @@ absl::Status ServerError(int http_status, std::string_view body, std::string_vie
 }
 
 absl::Status UnreadableAnswer(std::string_view what) {
-  return absl::InternalError(absl::StrCat(
-      "the server's answer cannot be read (", std::string(what),
-      "); compare both releases with `orch version`"));
+  return absl::InternalError(absl::StrCat("the server's answer cannot be read (", std::string(what),
+                                          "); compare both releases with `orch version`"));
 }
 
 }  // namespace orch::cli

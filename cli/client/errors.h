@@ -27,8 +27,8 @@ absl::Status NotAFile(std::string_view path);
 // kResourceExhausted: the answer is larger than this client holds.
 absl::Status AnswerTooLarge(size_t bytes_max);
 
-// What a server's answer of another status than 2xx means. Its message, the path it is about and the
-// id of the request stand in the text.
+// What a server's answer of another status than 2xx means. Its message, the path it is about and
+// the id of the request stand in the text.
 absl::Status ServerError(int http_status, std::string_view body, std::string_view request_id);
 
 // kInternal: a 2xx answer that cannot be read; server and client are of different releases.

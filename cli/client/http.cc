@@ -73,7 +73,8 @@ class Exchange {
     head.method_string(request.method);
     head.target(server_.base_path + request.target);
     const bool six = server_.host.find(':') != std::string::npos;
-    head.set(http::field::host, absl::StrCat(six ? "[" : "", server_.host, six ? "]:" : ":", server_.port));
+    head.set(http::field::host,
+             absl::StrCat(six ? "[" : "", server_.host, six ? "]:" : ":", server_.port));
     head.set(http::field::user_agent, "orch-cli");
     head.set(http::field::connection, "close");
     for (const auto& [name, value] : request.headers) head.insert(name, value);
@@ -190,7 +191,8 @@ absl::StatusOr<ServerAddress> ServerAddress::Parse(std::string_view url) {
   ServerAddress address;
   if (const size_t slash = url.find('/'); slash != std::string_view::npos) {
     address.base_path = std::string(url.substr(slash));
-    while (!address.base_path.empty() && address.base_path.back() == '/') address.base_path.pop_back();
+    while (!address.base_path.empty() && address.base_path.back() == '/')
+      address.base_path.pop_back();
     url = url.substr(0, slash);
   }
   std::string_view port;
@@ -211,9 +213,8 @@ absl::StatusOr<ServerAddress> ServerAddress::Parse(std::string_view url) {
     address.host = std::string(url);
   }
   int number = 80;
-  if (!port.empty() &&
-      (!absl::SimpleAtoi(absl::string_view(port.data(), port.size()), &number) || number < 1 ||
-       number > 65535)) {
+  if (!port.empty() && (!absl::SimpleAtoi(absl::string_view(port.data(), port.size()), &number) ||
+                        number < 1 || number > 65535)) {
     return NotAnAddress(whole);
   }
   if (address.host.empty() || address.host.find_first_of(" @?#") != std::string::npos) {

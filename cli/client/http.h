@@ -1,7 +1,7 @@
 // HttpClient speaks HTTP/1.1 with one server, one connection per request, and blocks.
 //
-// A body goes out as it is read, so that an uploaded file is never held in memory; an answer comes in
-// whole, or piece by piece to a sink.
+// A body goes out as it is read, so that an uploaded file is never held in memory; an answer comes
+// in whole, or piece by piece to a sink.
 //
 // Time        `connect_timeout` bounds the connection, `idle_timeout` each silence afterwards.
 // Threads     Not thread-safe; make one per thread.
@@ -27,7 +27,8 @@ struct ServerAddress {
   std::string base_path;  // "" or "/below", never with a slash at its end
 
   // Reads http://HOST[:PORT][/PATH]; an IPv6 host stands in brackets.
-  //   kInvalidArgument (a usage error)  no such address; https among them, which is not spoken here.
+  //   kInvalidArgument (a usage error)  no such address; https among them, which is not spoken
+  //   here.
   static absl::StatusOr<ServerAddress> Parse(std::string_view url);
   std::string ToString() const;
 };
@@ -61,7 +62,8 @@ class HttpClient {
     absl::Duration idle_timeout = absl::Seconds(60);
     size_t answer_bytes_max = 256 * 1024 * 1024;  // Of an answer that is held whole.
   };
-  HttpClient(ServerAddress server, Options options) : server_(std::move(server)), options_(options) {}
+  HttpClient(ServerAddress server, Options options)
+      : server_(std::move(server)), options_(options) {}
 
   // Sends a request and waits for the whole answer, whatever its status.
   //   kUnavailable        the server cannot be reached, or the connection broke.
@@ -70,9 +72,9 @@ class HttpClient {
   //   kResourceExhausted  the answer is larger than this client holds.
   absl::StatusOr<HttpResponse> Send(const HttpRequest& request) const;
 
-  // Sends a request and hands each piece of a 2xx answer to `sink` as it comes, until the server ends
-  // it or the sink says false. An answer of another status comes back whole; of a 2xx the body is
-  // empty. Errors as for Send; what the sink has been given, it has been given.
+  // Sends a request and hands each piece of a 2xx answer to `sink` as it comes, until the server
+  // ends it or the sink says false. An answer of another status comes back whole; of a 2xx the body
+  // is empty. Errors as for Send; what the sink has been given, it has been given.
   using Sink = std::function<bool(std::string_view piece)>;
   absl::StatusOr<HttpResponse> Stream(const HttpRequest& request, const Sink& sink) const;
 

@@ -31,13 +31,12 @@ std::string FileName(const std::string& path) {
 }  // namespace
 
 Form MakeForm(const std::vector<FormPart>& parts, Random& random) {
-  const std::string boundary =
-      absl::StrFormat("orch-%016x%016x", random.Next(), random.Next());
+  const std::string boundary = absl::StrFormat("orch-%016x%016x", random.Next(), random.Next());
   Form form;
   form.content_type = absl::StrCat("multipart/form-data; boundary=", boundary);
   for (const FormPart& part : parts) {
-    std::string head =
-        absl::StrCat("--", boundary, "\r\nContent-Disposition: form-data; name=", Quoted(part.name));
+    std::string head = absl::StrCat("--", boundary,
+                                    "\r\nContent-Disposition: form-data; name=", Quoted(part.name));
     if (!part.file_path.empty()) {
       absl::StrAppend(&head, "; filename=", Quoted(FileName(part.file_path)),
                       "\r\nContent-Type: application/octet-stream");

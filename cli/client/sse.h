@@ -8,15 +8,15 @@ namespace orch::cli {
 
 // One server-sent event.
 struct SseEvent {
-  std::string id;     // The last id told so far, "" before any.
-  std::string name;   // "message" when none was told.
-  std::string data;   // Lines joined by '\n'.
+  std::string id;    // The last id told so far, "" before any.
+  std::string name;  // "message" when none was told.
+  std::string data;  // Lines joined by '\n'.
 };
 
 // SseParser takes an event stream in pieces of any size and gives back its events.
 //
-// An event without data is given too when it has an id of its own: that is how a server says that it
-// is alive. A comment is nothing. Never fails: what is no field is passed over.
+// An event without data is given too when it has an id of its own: that is how a server says that
+// it is alive. A comment is nothing. Never fails: what is no field is passed over.
 class SseParser {
  public:
   // The events that this piece completed, in their order.

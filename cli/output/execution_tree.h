@@ -22,8 +22,8 @@ struct TreeOptions {
 std::vector<std::string> TreeLines(const ExecutionView& execution, absl::Time now,
                                    const TreeOptions& options);
 
-// Tells what changed between two looks at an execution, a line per change: for terminals that cannot
-// draw again, and for logs.
+// Tells what changed between two looks at an execution, a line per change: for terminals that
+// cannot draw again, and for logs.
 class ChangeTeller {
  public:
   // The lines for all that this look shows and the one before did not.

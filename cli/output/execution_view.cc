@@ -26,7 +26,8 @@ std::optional<absl::Time> TimeAt(const Value& map, std::string_view key) {
   absl::Time time;
   std::string error;
   const std::string text = TextAt(map, key);
-  if (text.empty() || !absl::ParseTime(absl::RFC3339_full, text, &time, &error)) return std::nullopt;
+  if (text.empty() || !absl::ParseTime(absl::RFC3339_full, text, &time, &error))
+    return std::nullopt;
   return time;
 }
 

@@ -9,8 +9,8 @@ namespace orch::cli {
 // only lines that have changed are written. The cursor rests below the block.
 class LiveLines {
  public:
-  // The bytes that turn the block drawn last into `lines`. A line must fit the terminal's width, and
-  // the block its height less one.
+  // The bytes that turn the block drawn last into `lines`. A line must fit the terminal's width,
+  // and the block its height less one.
   std::string Redraw(const std::vector<std::string>& lines);
 
   // The bytes that take the block away; the next Redraw begins a new one here.

@@ -80,7 +80,10 @@ TEST(Style, TextIsCutByColumnsNotByBytes) {
 
 TEST(Style, ATerminalCannotBeTakenOverByText) {
   EXPECT_EQ(Visible("a\x1b[2Jb\r"), "a\\x1b[2Jb\\x0d");
-  EXPECT_EQ(Visible("\xc2\x9b" "2J"), "\\x9b" "2J");
+  EXPECT_EQ(Visible("\xc2\x9b"
+                    "2J"),
+            "\\x9b"
+            "2J");
   EXPECT_EQ(Visible("é\tü"), "é\tü");
 }
 
@@ -103,7 +106,7 @@ ExecutionView Execution(const std::string& state) {
 }
 
 RunView RunOf(const std::string& id, const std::string& task, const std::string& state,
-            const std::string& parent = "", const std::string& value = "") {
+              const std::string& parent = "", const std::string& value = "") {
   RunView run;
   run.id = id;
   run.task = task;
@@ -118,7 +121,8 @@ RunView RunOf(const std::string& id, const std::string& task, const std::string&
 TEST(ExecutionTree, RunsStandBelowTheirParents) {
   ExecutionView view = Execution("RUNNING");
   view.runs = {RunOf("1", "split", "SUCCESS"), RunOf("2", "loop", "RUNNING"),
-               RunOf("3", "count", "RUNNING", "2", "Lu"), RunOf("4", "count", "CREATED", "2", "Ll")};
+               RunOf("3", "count", "RUNNING", "2", "Lu"),
+               RunOf("4", "count", "CREATED", "2", "Ll")};
   view.run_count = 4;
   const std::vector<std::string> lines = TreeLines(view, kNoon + absl::Seconds(3), {});
   EXPECT_EQ(lines, (std::vector<std::string>{
@@ -134,8 +138,8 @@ TEST(ExecutionTree, AManyFoldFanOutBecomesCountsAndWhatMatters) {
   ExecutionView view = Execution("RUNNING");
   view.runs = {RunOf("l", "loop", "RUNNING")};
   for (int i = 0; i < 500; ++i) {
-    view.runs.push_back(RunOf(absl::StrCat("r", i), "work", i == 250 ? "FAILED" : "SUCCESS", "l",
-                            absl::StrCat(i)));
+    view.runs.push_back(
+        RunOf(absl::StrCat("r", i), "work", i == 250 ? "FAILED" : "SUCCESS", "l", absl::StrCat(i)));
   }
   view.run_count = 10'000;
   const std::vector<std::string> lines = TreeLines(view, kNoon, {});
@@ -171,8 +175,9 @@ TEST(ChangeTeller, EachChangeIsToldOnce) {
   view.runs[0] = RunOf("1", "a", "SUCCESS");
   view.state = "SUCCESS";
   view.end = kNoon + absl::Seconds(2);
-  EXPECT_EQ(teller.Tell(view, false),
-            (std::vector<std::string>{"  ✓ a  SUCCESS  1.2 s", "✓ examples.report  SUCCESS  2.0 s"}));
+  EXPECT_EQ(
+      teller.Tell(view, false),
+      (std::vector<std::string>{"  ✓ a  SUCCESS  1.2 s", "✓ examples.report  SUCCESS  2.0 s"}));
 }
 
 TEST(ExecutionView, ReadsTheJsonOfAnExecution) {

@@ -11,7 +11,7 @@ struct Cell {
   std::string text;
   Ink ink = Ink::kPlain;
   Cell(std::string text, Ink ink = Ink::kPlain) : text(std::move(text)), ink(ink) {}  // NOLINT
-  Cell(const char* text) : text(text) {}                                            // NOLINT
+  Cell(const char* text) : text(text) {}                                              // NOLINT
 };
 
 // A table: headings in bold, columns two spaces apart, the last one never padded.
