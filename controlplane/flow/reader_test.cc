@@ -376,6 +376,10 @@ TEST(Reader, TriggersSlasAndConcurrencyHaveTheirShapes) {
       {"a key that is too long",
        Flow(kOneTask) + "triggers: [{id: w, type: trigger.Webhook, key: " + std::string(257, 'k') + "}]\n",
        {"error line 4, column 48: triggers[0].key: size must be between 0 and 256"}},
+      {"a webhook that waits for several",
+       Flow(kOneTask) + "triggers: [{id: w, type: trigger.Webhook, key: k, conditions: [{type: condition.MultipleCondition}]}]\n",
+       {"error line 4, column 71: triggers[0].conditions: a webhook has one call at a time: conditions of type "
+        "MultipleCondition are not supported"}},
       {"a schedule with more than it has",
        Flow(kOneTask) + "triggers: [{id: w, type: trigger.Schedule, cron: '@daily', corn: x}]\n",
        {"error line 4, column 60: triggers[0].corn: Unrecognized field \"corn\"; did you mean `cron`?"}},

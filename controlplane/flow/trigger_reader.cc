@@ -73,6 +73,16 @@ void ReadTriggerType(Reading* reading, Fields* fields, const YamlNode& node, con
       reading->Error(fields->MarkOf("key"), path + ".key",
                      absl::StrFormat("size must be between 0 and %d", kWebhookKeyLengthMax));
     }
+    if (const YamlNode* conditions = fields->List("conditions")) {
+      for (const YamlNode* condition : conditions->items) {
+        const YamlEntry* kind = condition->is_map() ? condition->Find("type") : nullptr;
+        if (kind == nullptr || reading->types.Canonical(kind->value->text) != "condition.MultipleCondition") {
+          continue;
+        }
+        reading->Error(kind->value->mark, path + ".conditions",
+                       "a webhook has one call at a time: conditions of type MultipleCondition are not supported");
+      }
+    }
   }
   if (canonical == "trigger.Schedule") {
     if (fields->Take("cron") == nullptr) {
