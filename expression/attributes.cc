@@ -8,6 +8,7 @@
 
 #include "expression/java_hash.h"
 #include "expression/regex.h"
+#include "expression/text_tools.h"
 #include "expression/text.h"
 #include "expression/time_zone.h"
 #include "expression/utf16.h"
@@ -71,7 +72,8 @@ std::string ReplacedAll(const std::string& text, const std::string& from, const 
 // nullopt: there is no such method for these arguments.
 using Answer = Result<std::optional<Value>>;
 
-Answer TextMethod(const std::string& text, const std::string& name, const Values& arguments) {
+Answer TextMethod(const std::string& text, const std::string& name, const Values& arguments,
+                  Evaluator& evaluator) {
   if (arguments.empty()) {
     const std::string property = PropertyName(name);
     if (property == "length") return {Value::Int(static_cast<int32_t>(Utf16Length(text)))};
@@ -92,14 +94,14 @@ Answer TextMethod(const std::string& text, const std::string& name, const Values
       return {Value::Int(at == std::string::npos ? -1 : UnitsBefore(text, at))};
     }
     if (name == "split") {
-      ASSIGN_OR_FAIL_STATUS(const Regex regex, Regex::Compile(other));
+      ASSIGN_OR_FAIL(const Regex regex, CompilePattern(other, evaluator));
       ASSIGN_OR_FAIL_STATUS(const std::vector<std::string> parts, regex.Split(text));
       Values items;
       for (const std::string& part : parts) items.push_back(Value::String(part));
       return {Value::Array(std::move(items))};
     }
     if (name == "matches") {
-      ASSIGN_OR_FAIL_STATUS(const Regex regex, Regex::Compile(other));
+      ASSIGN_OR_FAIL(const Regex regex, CompilePattern(other, evaluator));
       ASSIGN_OR_FAIL_STATUS(const bool matches, regex.MatchesWhole(text));
       return {Value::Bool(matches)};
     }
@@ -109,7 +111,7 @@ Answer TextMethod(const std::string& text, const std::string& name, const Values
       return {Value::String(ReplacedAll(text, arguments[0].AsString(), arguments[1].AsString()))};
     }
     if (name == "replaceAll") {
-      ASSIGN_OR_FAIL_STATUS(const Regex regex, Regex::Compile(arguments[0].AsString()));
+      ASSIGN_OR_FAIL(const Regex regex, CompilePattern(arguments[0].AsString(), evaluator));
       ASSIGN_OR_FAIL_STATUS(std::string replaced, regex.ReplaceAll(text, arguments[1].AsString()));
       return {Value::String(std::move(replaced))};
     }
@@ -229,11 +231,12 @@ Answer EntryProperty(const Value& entry, const std::string& property) {
   return {std::nullopt};
 }
 
-Answer BeanAttribute(const Value& object, const std::string& name, const Values& arguments, bool call) {
+Answer BeanAttribute(const Value& object, const std::string& name, const Values& arguments, bool call,
+                     Evaluator& evaluator) {
   if (arguments.empty() && name == "toString") return {Value::String(JavaText(object))};
   if (arguments.empty() && name == "hashCode") return {Value::Int(JavaHash(object))};
   switch (object.kind()) {
-    case Kind::kString: return TextMethod(object.AsString(), name, arguments);
+    case Kind::kString: return TextMethod(object.AsString(), name, arguments, evaluator);
     case Kind::kMap:
       if (!call) return {std::nullopt};
       return MapMethod(object, name, arguments);
@@ -305,7 +308,7 @@ Result<Value> GetAttribute(Evaluator& evaluator, const Value& object, const Valu
   static const Values* const none = new Values();
   ASSIGN_OR_FAIL(std::optional<Value> answer,
                  BeanAttribute(whole, method, arguments == nullptr ? *none : *arguments,
-                               arguments != nullptr));
+                               arguments != nullptr, evaluator));
   if (!answer) return MissingFailure(name);
   bool taint = object.AnyTainted() && !object.is_map() && !object.is_list();
   if (arguments != nullptr) {

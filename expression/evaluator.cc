@@ -410,15 +410,21 @@ Result<Value> Evaluator::CombineAttribute(const Expr& expr, Result<Value> left) 
   if (expr.right != nullptr) {
     ASSIGN_OR_FAIL(key, Eval(*expr.right));
   }
+  bool taint = left->AnyTainted() || key.AnyTainted();
   std::vector<Value> arguments;
   for (const Expr* argument : expr.arguments.positional) {
     ASSIGN_OR_FAIL(const Value value, Eval(*argument));
     ASSIGN_OR_FAIL(Value whole, Whole(value));
+    if (whole.HoldsMarker()) return MarkerFailure();
+    taint |= whole.AnyTainted();
     arguments.push_back(std::move(whole));
   }
   const std::string root = expr.left->kind == ExprKind::kVariable ? expr.left->name : "";
-  ASSIGN_OR_FAIL(Value value,
-                 GetAttribute(*this, *left, key, expr.call ? &arguments : nullptr, root));
+  Result<Value> found = GetAttribute(*this, *left, key, expr.call ? &arguments : nullptr, root);
+  if (taint && found.Failed(Failure::Code::kEval)) {
+    return EvalFailure("An attribute failed on a secret value");
+  }
+  ASSIGN_OR_FAIL(Value value, std::move(found));
   if (value.kind() == Kind::kDeferred) return Ask(value.fact());
   if (expr.call) return Charged(std::move(value));
   return value;

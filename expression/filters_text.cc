@@ -112,7 +112,7 @@ Result<Value> Replace(const Value& input, Args arguments, Evaluator& evaluator) 
   std::vector<std::pair<std::optional<Regex>, std::string>> compiled;
   for (const MapEntry& entry : pairs->entries()) {
     if (!regexp.AsBool()) continue;
-    ASSIGN_OR_FAIL_STATUS(Regex regex, Regex::Compile(JavaText(entry.key)));
+    ASSIGN_OR_FAIL(Regex regex, CompilePattern(JavaText(entry.key), evaluator));
     compiled.emplace_back(std::move(regex), JavaText(entry.value));
   }
   return EachLeaf(input, [&](std::string text) -> Result<std::string> {
@@ -129,12 +129,12 @@ Result<Value> Replace(const Value& input, Args arguments, Evaluator& evaluator) 
   });
 }
 
-Result<Value> Split(const Value& input, Args arguments, Evaluator&) {
+Result<Value> Split(const Value& input, Args arguments, Evaluator& evaluator) {
   if (!input.is_string()) return NeedsText("split");
   if (!IsGiven(arguments.Get(0))) return NeedsArgument("split", "delimiter");
   const Value limit = arguments.Or(1, Value::Long(0));
   if (!limit.is_null() && !limit.is_integer()) return EvalFailure("The limit of split must be a whole number");
-  ASSIGN_OR_FAIL_STATUS(const Regex regex, Regex::Compile(JavaText(*arguments.Get(0))));
+  ASSIGN_OR_FAIL(const Regex regex, CompilePattern(JavaText(*arguments.Get(0)), evaluator));
   const int64_t bounded = limit.is_null() ? 0 : std::clamp<int64_t>(limit.AsInt(), -1, 1 << 30);
   ASSIGN_OR_FAIL_STATUS(std::vector<std::string> parts,
                         regex.Split(input.AsString(), static_cast<int>(bounded)));
@@ -346,21 +346,20 @@ Result<Value> Nl2br(const Value& input, Args, Evaluator& evaluator) {
   return Text(std::move(out));
 }
 
-Result<Regex> PatternOf(std::string_view filter, Args arguments) {
+Result<Regex> PatternOf(std::string_view filter, Args arguments, Evaluator& evaluator) {
   if (!IsGiven(arguments.Get(0))) return NeedsArgument(filter, "regex");
-  ASSIGN_OR_FAIL_STATUS(Regex regex, Regex::Compile(JavaText(*arguments.Get(0))));
-  return regex;
+  return CompilePattern(JavaText(*arguments.Get(0)), evaluator);
 }
 
-Result<Value> RegexMatch(const Value& input, Args arguments, Evaluator&) {
-  ASSIGN_OR_FAIL(const Regex regex, PatternOf("regexMatch", arguments));
+Result<Value> RegexMatch(const Value& input, Args arguments, Evaluator& evaluator) {
+  ASSIGN_OR_FAIL(const Regex regex, PatternOf("regexMatch", arguments, evaluator));
   if (input.is_null()) return Value::Bool(false);
   ASSIGN_OR_FAIL_STATUS(const bool found, regex.Found(JavaText(input)));
   return Value::Bool(found);
 }
 
-Result<Value> RegexReplace(const Value& input, Args arguments, Evaluator&) {
-  ASSIGN_OR_FAIL(const Regex regex, PatternOf("regexReplace", arguments));
+Result<Value> RegexReplace(const Value& input, Args arguments, Evaluator& evaluator) {
+  ASSIGN_OR_FAIL(const Regex regex, PatternOf("regexReplace", arguments, evaluator));
   if (!IsGiven(arguments.Get(1))) return NeedsArgument("regexReplace", "replacement");
   if (input.is_null()) return Value::Null();
   ASSIGN_OR_FAIL_STATUS(std::string out,
@@ -368,8 +367,8 @@ Result<Value> RegexReplace(const Value& input, Args arguments, Evaluator&) {
   return Text(std::move(out));
 }
 
-Result<Value> RegexExtract(const Value& input, Args arguments, Evaluator&) {
-  ASSIGN_OR_FAIL(const Regex regex, PatternOf("regexExtract", arguments));
+Result<Value> RegexExtract(const Value& input, Args arguments, Evaluator& evaluator) {
+  ASSIGN_OR_FAIL(const Regex regex, PatternOf("regexExtract", arguments, evaluator));
   const Value group = arguments.Or(1, Value::Long(0));
   if (!group.is_integer()) return EvalFailure("The group of regexExtract must be a whole number");
   if (input.is_null()) return Value::Null();

@@ -130,13 +130,14 @@ Value ValueHandler::JsonNumber(std::string text) {
   return error == std::errc() ? Value::Integer(number) : Value::BigInt(std::move(text));
 }
 
-void AppendJsonString(std::string_view text, std::string* out) {
+// `marker`: keep the control character that a marker is recognised by.
+void AppendJsonString(std::string_view text, std::string* out, bool marker = false) {
   out->push_back('"');
   size_t plain = 0;
   const auto flush = [&](size_t until) { out->append(text, plain, until - plain); };
   for (size_t i = 0; i < text.size(); ++i) {
     const unsigned char c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    if ((c >= 0x20 && c != '"' && c != '\\') || (marker && c == 0x01)) continue;
     flush(i);
     plain = i + 1;
     switch (c) {
@@ -206,7 +207,8 @@ void Append(const Value& value, NullPolicy nulls, std::string* out) {
       AppendJsonString(InstantText(value.AsTime()), out);
       return;
     case Kind::kView: *out += "{}"; return;
-    case Kind::kString: case Kind::kMarker: case Kind::kUri: case Kind::kEnum:
+    case Kind::kMarker: AppendJsonString(value.AsString(), out, /*marker=*/true); return;
+    case Kind::kString: case Kind::kUri: case Kind::kEnum:
       AppendJsonString(value.AsString(), out);
       return;
     default: AppendJsonString(JavaText(value), out);

@@ -17,7 +17,8 @@ struct JsonLimits {
 };
 
 // Reads one JSON text. Integers keep all their digits (i32, i64 or bigint), numbers with a point or
-// an exponent become f64, members keep their order. Uses no recursion.
+// an exponent become f64, members keep their order. Recursion ends at
+// `depth_max`.
 //   kInvalidArgument    no JSON, bad UTF-8, a key that comes twice, or text after the value.
 //   kResourceExhausted  beyond a limit.
 absl::StatusOr<Value> ParseJson(std::string_view text, const JsonLimits& limits = {});

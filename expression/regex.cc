@@ -6,6 +6,7 @@
 #include <pcre2.h>
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -16,9 +17,14 @@
 namespace orch::expression {
 namespace {
 
-// Steps that PCRE2 may take on one match: it has no other end on a pattern that backtracks.
+// What PCRE2 may spend: it has no other end on a pattern that backtracks. It counts the steps of each
+// starting point anew, so that each gets its share of what the whole text may cost.
 constexpr uint32_t kMatchStepsMax = 100'000;
+constexpr uint32_t kMatchStepsMin = 200;
+constexpr size_t kTextStepsMax = 10'000'000;
+constexpr size_t kBacktrackingTextMax = 1024 * 1024;
 constexpr size_t kPatternBytesMax = 64 * 1024;
+constexpr size_t kReplacedBytesMax = 64 * 1024 * 1024;
 
 }  // namespace
 
@@ -105,12 +111,16 @@ class BacktrackingProgram : public Regex::Program {
 
   absl::StatusOr<std::optional<Spans>> Match(std::string_view text, size_t from,
                                              bool whole) const override {
+    if (text.size() > kBacktrackingTextMax) return RegexTooCostly(pattern_);
+    const uint32_t steps =
+        static_cast<uint32_t>(std::clamp<size_t>(kTextStepsMax / (text.size() + 1), kMatchStepsMin,
+                                                 kMatchStepsMax));
     const std::unique_ptr<pcre2_match_data, DataFree> data(
         pcre2_match_data_create_from_pattern(code_.get(), nullptr));
     const std::unique_ptr<pcre2_match_context, ContextFree> context(
         pcre2_match_context_create(nullptr));
-    pcre2_set_match_limit(context.get(), kMatchStepsMax);
-    pcre2_set_depth_limit(context.get(), kMatchStepsMax);
+    pcre2_set_match_limit(context.get(), steps);
+    pcre2_set_depth_limit(context.get(), steps);
     const uint32_t options = whole ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0;
     const int found =
         pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
@@ -241,7 +251,9 @@ absl::StatusOr<std::string> Regex::ReplaceAll(std::string_view text,
     }
     done = end;
     from = end > begin ? end : Beyond(text, end);
-    if (out.size() > 256u * 1024 * 1024) return RegexTooCostly("");
+    if (out.size() > kReplacedBytesMax) {
+      return absl::ResourceExhaustedError("The text with its replacements is too long");
+    }
   }
   if (done < text.size()) out.append(text, done);
   return out;

@@ -218,6 +218,9 @@ Result<Value> Evaluator::RenderPasses(std::string_view text, bool typed, bool re
     Result<bool> written = RenderTemplate(*compiled, &output);
     if (!written.ok()) {
       Failure failure = std::move(written.failure());
+      if (tainted && failure.code != Failure::Code::kNeed && failure.code != Failure::Code::kLimit) {
+        return EvalFailure("A secret value cannot be rendered again");
+      }
       // A later pass speaks of a text that the author has not written.
       if (pass > 0 && failure.code == Failure::Code::kMissing) {
         failure = EvalFailure("Unable to find `" + failure.text + "`");

@@ -7,6 +7,7 @@ class Taint : public testing::Test {
  protected:
   Taint() : world(R"({"plain": "p", "secrets": []})") {
     world.Tell({"secret", {Value::String("K"), Value::Null(), Value::Bool(true)}}, Value::String("s3cret"));
+    world.Tell({"secret", {Value::String("RE"), Value::Null(), Value::Bool(true)}}, Value::String("[s3cret"));
     world.Tell({"secret", {Value::String("BAD"), Value::Null(), Value::Bool(true)}}, Value::String("{{ x"));
   }
   World world;
@@ -41,7 +42,7 @@ TEST_F(Taint, StaysWithTheElementItCameFrom) {
 
 TEST_F(Taint, IsNotSpelledOutInErrors) {
   for (const char* text : {"{{ secret('K') | date }}", "{{ secret('K') | number }}", "{{ fromJson(secret('K')) }}",
-                           "{{ plain[secret('K')] }}", "{{ render(secret('BAD')) }}"}) {
+                           "{{ plain[secret('K')] }}", "{{ plain.matches(secret('RE')) }}", "{{ render(secret('BAD')) }}"}) {
     const std::string shown = Shown(world.Text(text));
     EXPECT_NE(Verdict(world.Text(text)), "value") << text;
     EXPECT_EQ(shown.find("s3cret"), std::string::npos) << shown;

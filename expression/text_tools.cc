@@ -20,6 +20,15 @@ Result<std::string> ReplaceLiteral(const std::string& text, const std::string& f
   return out;
 }
 
+Result<Regex> CompilePattern(const std::string& pattern, Evaluator& evaluator) {
+  constexpr int64_t kSteps = 50;
+  if (!evaluator.Spend(kSteps + static_cast<int64_t>(pattern.size()))) {
+    return LimitFailure("The evaluation takes too many steps");
+  }
+  ASSIGN_OR_FAIL_STATUS(Regex regex, Regex::Compile(pattern));
+  return regex;
+}
+
 std::string Base64(std::string_view bytes) {
   return absl::Base64Escape(absl::string_view(bytes.data(), bytes.size()));
 }

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "expression/evaluator.h"
+#include "expression/regex.h"
 #include "expression/result.h"
 #include "expression/value.h"
 
@@ -23,6 +24,9 @@ inline Result<bool> Fits(size_t bytes, Evaluator& evaluator) {
 // Every `from` in `text` as `to`; `from` is not empty.
 Result<std::string> ReplaceLiteral(const std::string& text, const std::string& from,
                                    const std::string& to, Evaluator& evaluator);
+
+// A pattern compiled at the price of some steps.
+Result<Regex> CompilePattern(const std::string& pattern, Evaluator& evaluator);
 
 std::string Base64(std::string_view bytes);
 // False for text that is not base64 in the basic alphabet; padding may be absent.

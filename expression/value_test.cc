@@ -139,5 +139,11 @@ TEST(RegexTest, EndsOnAPatternThatBacktracks) {
   EXPECT_EQ(found.status().code(), absl::StatusCode::kResourceExhausted);
 }
 
+TEST(RegexTest, SharesItsStepsAmongAllStartingPoints) {
+  const Regex regex = *Regex::Compile("(?=a)(a|aa)+[xyz]");
+  EXPECT_FALSE(regex.Found(std::string(20'000, 'a') + "!").ok());
+  EXPECT_TRUE(*regex.Found(std::string(1000, 'c') + "aax"));
+}
+
 }  // namespace
 }  // namespace orch::expression

@@ -26,8 +26,9 @@ TEST(Markers, ArePrintedAndJoinedAndNothingElse) {
   EXPECT_EQ(Shown(world.Text("{{ outputFiles['x'] }}")), "\x01orch:n:outputFiles.x\x01");
   EXPECT_EQ(Shown(world.Text("{% set d = workingDir %}{{ d ~ d }}")), dir + dir);
   EXPECT_EQ(Shown(world.Text("{{ workingDir is defined }}")), "true");
+  EXPECT_EQ(Shown(world.Text("{{ [workingDir] }}")), "[\"" + dir + "\"]");
   for (const char* text : {
-           "{{ workingDir | upper }}", "{{ (workingDir ~ 'a') | length }}", "{{ workingDir == 'a' }}",
+           "{{ 'a'.concat(workingDir) }}", "{{ workingDir | upper }}", "{{ (workingDir ~ 'a') | length }}", "{{ workingDir == 'a' }}",
            "{% if workingDir %}x{% endif %}", "{{ workingDir ? 1 : 2 }}", "{{ [workingDir] | join }}",
            "{{ max(workingDir) }}", "{{ 'a' | replace({'a': workingDir}) }}", "{{ workingDir.length() }}",
            "{{ not workingDir }}", "{{ workingDir and true }}", "{{ {'a': workingDir} | toJson }}",
