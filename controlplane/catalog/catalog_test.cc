@@ -69,7 +69,8 @@ class CatalogTest : public testing::Test {
 
 TEST_F(CatalogTest, RevisionsGrowOnlyWhenTheSourceSaysSomethingNew) {
   EXPECT_EQ(Revision(flows_.Create(Change("revision: 9\n" + Source()))), 1);
-  EXPECT_THAT(flows_.Create(Change(Source())), StatusIs(Code::kAlreadyExists, HasSubstr("already exists: a.b.f")));
+  EXPECT_THAT(flows_.Create(Change(Source())),
+              StatusIs(Code::kAlreadyExists, HasSubstr("already exists: a.b.f")));
   EXPECT_EQ(Revision(flows_.Update("a.b", "f", Change(Source()))), -1);
   EXPECT_EQ(Revision(flows_.Update("a.b", "f", Change(Source() + "# why\n"))), 2);
   EXPECT_EQ(Revision(flows_.Update("a.b", "f", Change(Source()))), 3);  // An old content is news.
@@ -81,7 +82,8 @@ TEST_F(CatalogTest, RevisionsGrowOnlyWhenTheSourceSaysSomethingNew) {
   EXPECT_EQ(second.flow->revision, 2);
   ORCH_ASSERT_OK_AND_ASSIGN(const auto revisions, flows_.Revisions("main", "a.b", "f"));
   EXPECT_EQ(revisions.size(), 3u);
-  EXPECT_THAT(flows_.Get("main", "a.b", "f", 4), StatusIs(Code::kNotFound, HasSubstr("no revision 4")));
+  EXPECT_THAT(flows_.Get("main", "a.b", "f", 4),
+              StatusIs(Code::kNotFound, HasSubstr("no revision 4")));
   EXPECT_THAT(flows_.Get("main", "a.b", "nobody"), StatusIs(Code::kNotFound));
   EXPECT_THAT(flows_.Revisions("main", "a.b", "nobody"), StatusIs(Code::kNotFound));
 }
@@ -98,10 +100,11 @@ TEST_F(CatalogTest, WhatAFlowSaysStandsInItsRow) {
 }
 
 TEST_F(CatalogTest, ARefusedSourceTellsEveryReasonAndWritesNothing) {
-  EXPECT_THAT(flows_.Create(Change("id: f\nnamespace: A\nnoise: 1\ntasks: []\n")),
-              StatusIs(Code::kInvalidArgument,
-                       testing::AllOf(HasSubstr("line 2, column 12: namespace"), HasSubstr("line 3, column 1: noise"),
-                                      HasSubstr("line 4, column 8: tasks"))));
+  EXPECT_THAT(
+      flows_.Create(Change("id: f\nnamespace: A\nnoise: 1\ntasks: []\n")),
+      StatusIs(Code::kInvalidArgument, testing::AllOf(HasSubstr("line 2, column 12: namespace"),
+                                                      HasSubstr("line 3, column 1: noise"),
+                                                      HasSubstr("line 4, column 8: tasks"))));
   EXPECT_THAT(flows_.Revisions("main", "A", "f"), StatusIs(Code::kNotFound));
   FlowChange strict = Change("id: f\nnamespace: a.b\ntasks: [{id: t, type: acme.Do}]\n");
   ORCH_ASSERT_OK_AND_ASSIGN(const FlowCatalog::Saved saved, flows_.Create(strict));
@@ -112,9 +115,12 @@ TEST_F(CatalogTest, ARefusedSourceTellsEveryReasonAndWritesNothing) {
 
 TEST_F(CatalogTest, AnUpdateChangesNoNames) {
   EXPECT_EQ(Revision(flows_.Create(Change(Source()))), 1);
-  EXPECT_THAT(flows_.Update("a.b", "g", Change(Source())), StatusIs(Code::kInvalidArgument, HasSubstr("Illegal flow id update")));
-  EXPECT_THAT(flows_.Update("a", "f", Change(Source())), StatusIs(Code::kInvalidArgument, HasSubstr("Illegal namespace update")));
-  EXPECT_THAT(flows_.Update("a.b", "h", Change(Source("", "h"))), StatusIs(Code::kNotFound, HasSubstr("a.b.h")));
+  EXPECT_THAT(flows_.Update("a.b", "g", Change(Source())),
+              StatusIs(Code::kInvalidArgument, HasSubstr("Illegal flow id update")));
+  EXPECT_THAT(flows_.Update("a", "f", Change(Source())),
+              StatusIs(Code::kInvalidArgument, HasSubstr("Illegal namespace update")));
+  EXPECT_THAT(flows_.Update("a.b", "h", Change(Source("", "h"))),
+              StatusIs(Code::kNotFound, HasSubstr("a.b.h")));
 }
 
 TEST_F(CatalogTest, ADeletedFlowKeepsItsRevisionsAndItsCount) {
@@ -131,11 +137,14 @@ TEST_F(CatalogTest, ADeletedFlowKeepsItsRevisionsAndItsCount) {
 }
 
 TEST_F(CatalogTest, WhoeverIsOvertakenStartsOver) {
-  clock_.AtNextGlance([&] { EXPECT_EQ(Revision(others_.Create(Change(Source("description: x\n")))), 1); });
+  clock_.AtNextGlance(
+      [&] { EXPECT_EQ(Revision(others_.Create(Change(Source("description: x\n")))), 1); });
   EXPECT_EQ(Revision(flows_.Upsert(Change(Source()))), 2);
 
-  clock_.AtNextGlance([&] { EXPECT_EQ(Revision(others_.Upsert(Change(Source("description: y\n")))), 3); });
-  EXPECT_EQ(Revision(flows_.Upsert(Change(Source("description: y\n")))), -3);  // They said the same.
+  clock_.AtNextGlance(
+      [&] { EXPECT_EQ(Revision(others_.Upsert(Change(Source("description: y\n")))), 3); });
+  EXPECT_EQ(Revision(flows_.Upsert(Change(Source("description: y\n")))),
+            -3);  // They said the same.
 
   clock_.AtNextGlance([&] { EXPECT_THAT(others_.Delete("main", "a.b", "f"), IsOk()); });
   EXPECT_THAT(flows_.Update("a.b", "f", Change(Source())), StatusIs(Code::kNotFound));
@@ -173,8 +182,10 @@ TEST_F(CatalogTest, TheLeastRecentlyUsedRevisionIsForgottenFirst) {
   FlowCatalog::Options options;
   options.cache_count_max = 2;
   FlowCatalog small(store_, types_, clock_, options);
-  for (const char* id : {"f", "g", "h"}) EXPECT_EQ(Revision(flows_.Create(Change(Source("", id)))), 1);
-  for (const char* id : {"f", "g", "f", "h"}) EXPECT_THAT(small.GetRunnable("main", "a.b", id, 1), IsOk());
+  for (const char* id : {"f", "g", "h"})
+    EXPECT_EQ(Revision(flows_.Create(Change(Source("", id)))), 1);
+  for (const char* id : {"f", "g", "f", "h"})
+    EXPECT_THAT(small.GetRunnable("main", "a.b", id, 1), IsOk());
   store_.SetRates({.read_unavailable = 1});
   EXPECT_THAT(small.GetRunnable("main", "a.b", "f", 1), IsOk());
   EXPECT_THAT(small.GetRunnable("main", "a.b", "h", 1), IsOk());
@@ -203,11 +214,13 @@ TEST_F(CatalogTest, ARevisionThatTodaysReaderRefusesStillRunsIfItCanBeBuilt) {
   EXPECT_FALSE(stored.complaints.empty());
 }
 
-constexpr char kSchema[] = R"({"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"],
+constexpr char kSchema[] =
+    R"({"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"],
                                "additionalProperties": false})";
 
 TEST_F(CatalogTest, SchemasThatWorkersBringOutliveThem) {
-  const std::string flow = "id: f\nnamespace: a.b\ntasks: [{id: t, type: io.kestra.plugin.acme.Do, y: 1}]\n";
+  const std::string flow =
+      "id: f\nnamespace: a.b\ntasks: [{id: t, type: io.kestra.plugin.acme.Do, y: 1}]\n";
   EXPECT_NE(flows_.Validate(flow).flow, nullptr);
   EXPECT_FALSE(types_.Knows("acme.Do", TaskTypeCatalog::DigestOf(kSchema)));
   EXPECT_THAT(types_.Bring({{"acme.Do", "1", kSchema, "Does."}}), IsOk());
@@ -244,11 +257,13 @@ TEST_F(CatalogTest, ValuesHaveTypesThatTheyTellOrAreGiven) {
   const Case cases[] = {
       {"a text", Value::String("x"), "", "STRING", R"("x")"},
       {"a number", Value::Int(7), "", "NUMBER", "7"},
-      {"a large number", Value::BigInt("123456789012345678901"), "", "NUMBER", "123456789012345678901"},
+      {"a large number", Value::BigInt("123456789012345678901"), "", "NUMBER",
+       "123456789012345678901"},
       {"a boolean", Value::Bool(true), "", "BOOLEAN", "true"},
       {"a map", map, "", "JSON", R"({"b":1,"a":[null]})"},
       {"nothing", Value::Null(), "", "STRING", "null"},
-      {"an instant", Value::Instant(absl::FromUnixSeconds(0)), "", "DATETIME", R"("1970-01-01T00:00:00Z")"},
+      {"an instant", Value::Instant(absl::FromUnixSeconds(0)), "", "DATETIME",
+       R"("1970-01-01T00:00:00Z")"},
       {"a date", Value::Date(absl::CivilDay(2024, 5, 1)), "", "DATE", R"("2024-05-01")"},
       {"a duration", Value::Duration(absl::Seconds(90)), "", "DURATION", "90.0"},
       {"a text that is a duration", Value::String("PT1M30S"), "", "DURATION", R"(90.0)"},
@@ -257,10 +272,13 @@ TEST_F(CatalogTest, ValuesHaveTypesThatTheyTellOrAreGiven) {
       {"a number made a text", Value::Int(7), "STRING", "STRING", R"("7")"},
       {"a text made a boolean", Value::String("yes"), "BOOLEAN", "BOOLEAN", "false"},
       {"a text made JSON", Value::String("[1]"), "JSON", "JSON", "[1]"},
-      {"an instant made a date", Value::String("2024-05-01T23:00:00Z"), "DATE", "DATE", R"("2024-05-01")"},
-      {"a day is no instant", Value::String("2024-05-01"), "DATE", "", "the value is no DATE: Text '2024-05-01' could not be parsed at index 10"},
+      {"an instant made a date", Value::String("2024-05-01T23:00:00Z"), "DATE", "DATE",
+       R"("2024-05-01")"},
+      {"a day is no instant", Value::String("2024-05-01"), "DATE", "",
+       "the value is no DATE: Text '2024-05-01' could not be parsed at index 10"},
       {"no number", Value::String("x"), "NUMBER", "", "the value is no NUMBER: "},
-      {"no duration", Value::String("x"), "DURATION", "", "the value is no DURATION: write it like `PT30S`"},
+      {"no duration", Value::String("x"), "DURATION", "",
+       "the value is no DURATION: write it like `PT30S`"},
       {"a map is no number", map, "NUMBER", "", "the value is no NUMBER: it is of type JSON"},
       {"no type", Value::String("x"), "TEXT", "", "the value is no TEXT: that is no type"},
   };
@@ -295,8 +313,10 @@ TEST_F(CatalogTest, AKeyGrowsByRevisionsAndRemembersItsBirth) {
   EXPECT_EQ(entry.updated_at, manual_.Now());
   EXPECT_EQ(entry.description, "first");
   set.overwrite = false;
-  EXPECT_THAT(keys_.Set("main", "a", "k", set), StatusIs(Code::kAlreadyExists, HasSubstr("`k` already exists")));
-  EXPECT_THAT(keys_.Set("main", "a", "bad key", set), StatusIs(Code::kInvalidArgument, HasSubstr("is no key")));
+  EXPECT_THAT(keys_.Set("main", "a", "k", set),
+              StatusIs(Code::kAlreadyExists, HasSubstr("`k` already exists")));
+  EXPECT_THAT(keys_.Set("main", "a", "bad key", set),
+              StatusIs(Code::kInvalidArgument, HasSubstr("is no key")));
   EXPECT_THAT(keys_.Set("main", "a", "-k", set), StatusIs(Code::kInvalidArgument));
 }
 
@@ -330,15 +350,16 @@ TEST_F(CatalogTest, KeysAreFoundInParentNamespacesNearestFirst) {
 }
 
 TEST_F(CatalogTest, TwoWhoSetOneKeyBothCount) {
-  clock_.AtNextGlance([&] {
-    EXPECT_THAT(other_keys_.Set("main", "a", "k", {.value = Value::Int(1)}), IsOk());
-  });
-  ORCH_ASSERT_OK_AND_ASSIGN(const KvEntry entry, keys_.Set("main", "a", "k", {.value = Value::Int(2)}));
+  clock_.AtNextGlance(
+      [&] { EXPECT_THAT(other_keys_.Set("main", "a", "k", {.value = Value::Int(1)}), IsOk()); });
+  ORCH_ASSERT_OK_AND_ASSIGN(const KvEntry entry,
+                            keys_.Set("main", "a", "k", {.value = Value::Int(2)}));
   EXPECT_EQ(entry.revision, 2);
 
   // Only one of two may be the first.
   clock_.AtNextGlance([&] {
-    EXPECT_THAT(other_keys_.Set("main", "a", "once", {.value = Value::Int(1), .overwrite = false}), IsOk());
+    EXPECT_THAT(other_keys_.Set("main", "a", "once", {.value = Value::Int(1), .overwrite = false}),
+                IsOk());
   });
   EXPECT_THAT(keys_.Set("main", "a", "once", {.value = Value::Int(2), .overwrite = false}),
               StatusIs(Code::kAlreadyExists));

@@ -14,7 +14,8 @@ constexpr int kTryCountMax = 16;
 
 }  // namespace
 
-FlowCatalog::FlowCatalog(store::Store& store, const TaskTypeCatalog& types, Clock& clock, Options options)
+FlowCatalog::FlowCatalog(store::Store& store, const TaskTypeCatalog& types, Clock& clock,
+                         Options options)
     : store_(store), types_(types), clock_(clock), options_(std::move(options)) {}
 
 flow::ReadOptions FlowCatalog::ReadOptionsFor(bool strict, bool lenient) const {
@@ -38,7 +39,8 @@ absl::StatusOr<FlowCatalog::Saved> FlowCatalog::Upsert(const FlowChange& change)
   return Save(change, Validate(change.source, change.strict), Mode::kUpsert);
 }
 
-absl::StatusOr<FlowCatalog::Saved> FlowCatalog::Update(std::string_view namespace_, std::string_view id,
+absl::StatusOr<FlowCatalog::Saved> FlowCatalog::Update(std::string_view namespace_,
+                                                       std::string_view id,
                                                        const FlowChange& change) {
   flow::ReadResult read = Validate(change.source, change.strict);
   if (read.flow != nullptr) {
@@ -50,8 +52,8 @@ absl::StatusOr<FlowCatalog::Saved> FlowCatalog::Update(std::string_view namespac
   return Save(change, std::move(read), Mode::kUpdate);
 }
 
-absl::StatusOr<FlowCatalog::Saved> FlowCatalog::Save(const FlowChange& change, flow::ReadResult read,
-                                                     Mode mode) {
+absl::StatusOr<FlowCatalog::Saved> FlowCatalog::Save(const FlowChange& change,
+                                                     flow::ReadResult read, Mode mode) {
   if (read.flow == nullptr) return flow::StatusOf(read.complaints);
   const flow::Flow& flow = *read.flow;
   const std::string digest = flow::SourceDigest(change.source);
@@ -68,9 +70,11 @@ absl::StatusOr<FlowCatalog::Saved> FlowCatalog::Save(const FlowChange& change, f
     ORCH_ASSIGN_OR_RETURN(const auto newest,
                           store_.GetFlow(change.tenant, flow.namespace_, flow.id, std::nullopt));
     const bool exists = newest && !newest->deleted;
-    const bool same = exists && newest->digest == digest && flow::SameSource(newest->source, change.source);
+    const bool same =
+        exists && newest->digest == digest && flow::SameSource(newest->source, change.source);
     // A commit whose answer was lost may be this very revision.
-    if (answer_lost && same && newest->revision == revision) return saved(*newest, /*changed=*/true);
+    if (answer_lost && same && newest->revision == revision)
+      return saved(*newest, /*changed=*/true);
     if (exists && mode == Mode::kCreate) return FlowExists(flow.namespace_, flow.id);
     if (!exists && mode == Mode::kUpdate) return NoSuchFlow(flow.namespace_, flow.id);
     if (same) return saved(*newest, /*changed=*/false);
@@ -125,8 +129,9 @@ absl::Status FlowCatalog::Delete(const std::string& tenant, const std::string& n
   return Contended(absl::StrFormat("the flow %s.%s", namespace_, id));
 }
 
-absl::StatusOr<StoredFlow> FlowCatalog::Get(const std::string& tenant, const std::string& namespace_,
-                                            const std::string& id, std::optional<int> revision) {
+absl::StatusOr<StoredFlow> FlowCatalog::Get(const std::string& tenant,
+                                            const std::string& namespace_, const std::string& id,
+                                            std::optional<int> revision) {
   ORCH_ASSIGN_OR_RETURN(auto row, store_.GetFlow(tenant, namespace_, id, revision));
   if (!row) {
     return revision ? NoSuchRevision(namespace_, id, *revision) : NoSuchFlow(namespace_, id);
@@ -135,10 +140,8 @@ absl::StatusOr<StoredFlow> FlowCatalog::Get(const std::string& tenant, const std
   return Compile(*std::move(row));
 }
 
-absl::StatusOr<std::shared_ptr<const flow::Flow>> FlowCatalog::GetRunnable(const std::string& tenant,
-                                                                           const std::string& namespace_,
-                                                                           const std::string& id,
-                                                                           int revision) {
+absl::StatusOr<std::shared_ptr<const flow::Flow>> FlowCatalog::GetRunnable(
+    const std::string& tenant, const std::string& namespace_, const std::string& id, int revision) {
   {
     // A revision never changes: what is compiled needs no look at the store.
     const auto types = types_.types();
@@ -152,12 +155,13 @@ absl::StatusOr<std::shared_ptr<const flow::Flow>> FlowCatalog::GetRunnable(const
   }
   ORCH_ASSIGN_OR_RETURN(const StoredFlow stored, Get(tenant, namespace_, id, revision));
   if (stored.flow != nullptr) return stored.flow;
-  return absl::FailedPreconditionError(
-      absl::StrFormat("revision %d of the flow %s.%s cannot be run any more; save it anew:\n%s", revision,
-                      namespace_, id, std::string(flow::StatusOf(stored.complaints).message())));
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "revision %d of the flow %s.%s cannot be run any more; save it anew:\n%s", revision,
+      namespace_, id, std::string(flow::StatusOf(stored.complaints).message())));
 }
 
-absl::StatusOr<store::FlowPage> FlowCatalog::List(const store::FlowFilter& filter, const store::Page& page) {
+absl::StatusOr<store::FlowPage> FlowCatalog::List(const store::FlowFilter& filter,
+                                                  const store::Page& page) {
   return store_.ListFlows(filter, page);
 }
 

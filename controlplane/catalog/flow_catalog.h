@@ -1,7 +1,7 @@
 // FlowCatalog keeps flows and all their revisions.
 //
-// A save that says the same as the newest revision (its `revision:` line aside) changes nothing; any
-// other writes the next revision. Deleting writes one that says so, and creating again goes on
+// A save that says the same as the newest revision (its `revision:` line aside) changes nothing;
+// any other writes the next revision. Deleting writes one that says so, and creating again goes on
 // counting. A revision is never changed.
 //
 // Compiled revisions are kept, the least recently used going first. A stored revision is read
@@ -35,15 +35,16 @@ namespace orch::catalog {
 // One revision as it is stored, and what can be made of it today.
 struct StoredFlow {
   store::FlowRow row;
-  std::shared_ptr<const flow::Flow> flow;   // Null: it cannot be built any more; `complaints` say why.
+  std::shared_ptr<const flow::Flow>
+      flow;  // Null: it cannot be built any more; `complaints` say why.
   std::vector<flow::Complaint> complaints;
 };
 
 // A change of one flow, and who asks for it.
 struct FlowChange {
   std::string tenant = "main";
-  std::string source;                       // YAML, one document.
-  bool strict = false;                      // Types that no worker has brought are errors.
+  std::string source;                          // YAML, one document.
+  bool strict = false;                         // Types that no worker has brought are errors.
   std::vector<store::v1::AuditRecord> audits;  // Written with the change, if there is one.
 };
 
@@ -52,7 +53,7 @@ class FlowCatalog {
   struct Options {
     flow::EngineFeatures features;
     flow::YamlLimits limits;
-    size_t cache_count_max = 1'000;         // > 0
+    size_t cache_count_max = 1'000;  // > 0
   };
   // The references must outlive the catalog.
   FlowCatalog(store::Store& store, const TaskTypeCatalog& types, Clock& clock, Options options);
@@ -61,7 +62,7 @@ class FlowCatalog {
 
   struct Saved {
     StoredFlow flow;
-    bool changed = false;                   // False: the newest revision says the same.
+    bool changed = false;  // False: the newest revision says the same.
   };
 
   // What would be said about a source; nothing is written.
@@ -74,11 +75,13 @@ class FlowCatalog {
   //   kUnavailable, kResourceExhausted  from the store: later.
   // Calling again after a lost answer (kUnknown) is safe.
   absl::StatusOr<Saved> Create(const FlowChange& change);
-  absl::StatusOr<Saved> Update(std::string_view namespace_, std::string_view id, const FlowChange& change);
+  absl::StatusOr<Saved> Update(std::string_view namespace_, std::string_view id,
+                               const FlowChange& change);
   absl::StatusOr<Saved> Upsert(const FlowChange& change);
 
   // Writes a revision that says `deleted`. kNotFound when there is nothing to delete.
-  absl::Status Delete(const std::string& tenant, const std::string& namespace_, const std::string& id,
+  absl::Status Delete(const std::string& tenant, const std::string& namespace_,
+                      const std::string& id,
                       const std::vector<store::v1::AuditRecord>& audits = {});
 
   // The newest revision, or the one asked for (of a deleted flow too).
@@ -89,13 +92,15 @@ class FlowCatalog {
   // A revision to run. kFailedPrecondition when it cannot be built any more; the text says why.
   absl::StatusOr<std::shared_ptr<const flow::Flow>> GetRunnable(const std::string& tenant,
                                                                 const std::string& namespace_,
-                                                                const std::string& id, int revision);
+                                                                const std::string& id,
+                                                                int revision);
 
   // Newest revision of each, by namespace and id.
   absl::StatusOr<store::FlowPage> List(const store::FlowFilter& filter, const store::Page& page);
   // Oldest first. kNotFound when there never was such a flow.
   absl::StatusOr<std::vector<store::FlowRow>> Revisions(const std::string& tenant,
-                                                        const std::string& namespace_, const std::string& id);
+                                                        const std::string& namespace_,
+                                                        const std::string& id);
 
  private:
   enum class Mode { kCreate, kUpdate, kUpsert };

@@ -36,12 +36,18 @@ bool IsIsoDuration(std::string_view text) {
 std::string TypeOf(const Value& value) {
   switch (value.kind()) {
     case Kind::kBool: return "BOOLEAN";
-    case Kind::kInstant: case Kind::kZoned: case Kind::kLocalDateTime: case Kind::kDate: return "DATETIME";
+    case Kind::kInstant:
+    case Kind::kZoned:
+    case Kind::kLocalDateTime:
+    case Kind::kDate: return "DATETIME";
     case Kind::kLocalDate: return "DATE";
     case Kind::kDuration: return "DURATION";
     case Kind::kString: return IsIsoDuration(value.AsString()) ? "DURATION" : "STRING";
-    case Kind::kNull: case Kind::kChar: case Kind::kUri: case Kind::kEnum: case Kind::kMarker:
-      return "STRING";
+    case Kind::kNull:
+    case Kind::kChar:
+    case Kind::kUri:
+    case Kind::kEnum:
+    case Kind::kMarker: return "STRING";
     default: return value.is_number() ? "NUMBER" : "JSON";
   }
 }
@@ -76,7 +82,9 @@ absl::StatusOr<Value> Convert(const std::string& text, const std::string& type) 
     if (!json.ok()) return Bad(type, json.status().message());
     return json;
   }
-  return Bad(type, "that is no type; it is one of STRING, NUMBER, BOOLEAN, DATETIME, DATE, DURATION, JSON");
+  return Bad(
+      type,
+      "that is no type; it is one of STRING, NUMBER, BOOLEAN, DATETIME, DATE, DURATION, JSON");
 }
 
 // The JSON under which a value of that type is stored.
@@ -93,7 +101,8 @@ Value Decode(const std::string& type, const std::string& json) {
   if (!value->is_string()) return *value;
   const std::string& text = value->AsString();
   if (type == "DATETIME") {
-    if (const auto instant = flow::ParseInstant(text); instant.ok()) return Value::Instant(*instant);
+    if (const auto instant = flow::ParseInstant(text); instant.ok())
+      return Value::Instant(*instant);
   } else if (type == "DATE") {
     if (const auto day = flow::ParseDate(text); day.ok()) return Value::Date(*day);
   } else if (type == "DURATION") {
@@ -103,11 +112,14 @@ Value Decode(const std::string& type, const std::string& json) {
 }
 
 KvEntry EntryOf(const store::KvRow& row) {
-  return {row.key,      row.type,       Decode(row.type, row.value), row.description,
-          row.revision, row.created_at, row.updated_at,              row.expires_at};
+  return {row.key,         row.type,      Decode(row.type, row.value),
+          row.description, row.revision,  row.created_at,
+          row.updated_at,  row.expires_at};
 }
 
-bool Expired(const store::KvRow& row, absl::Time now) { return row.expires_at && *row.expires_at <= now; }
+bool Expired(const store::KvRow& row, absl::Time now) {
+  return row.expires_at && *row.expires_at <= now;
+}
 
 bool MayTryAgain(const absl::Status& status, bool named) {
   return absl::IsAborted(status) || (named && absl::IsUnknown(status));
@@ -118,10 +130,11 @@ bool MayTryAgain(const absl::Status& status, bool named) {
 Value KvPlain(const Value& value) {
   switch (value.kind()) {
     case Kind::kDuration: return Value::Double(absl::ToDoubleSeconds(value.AsDuration()));
-    case Kind::kInstant: case Kind::kZoned: case Kind::kDate:
-      return Value::String(flow::InstantIso(value.AsTime(), /*micros=*/false));
-    case Kind::kLocalDate: case Kind::kLocalDateTime:
-      return Value::String(expression::PrintText(value));
+    case Kind::kInstant:
+    case Kind::kZoned:
+    case Kind::kDate: return Value::String(flow::InstantIso(value.AsTime(), /*micros=*/false));
+    case Kind::kLocalDate:
+    case Kind::kLocalDateTime: return Value::String(expression::PrintText(value));
     default: return value;
   }
 }
@@ -133,7 +146,8 @@ absl::StatusOr<KvEntry> KeyValues::Set(const std::string& tenant, const std::str
   Value value = set.value;
   std::string type = TypeOf(value);
   if (!set.type.empty() && (set.type != type || value.is_string())) {
-    const bool is_text = value.is_string() || set.type == "STRING" || value.is_number() || value.is_bool();
+    const bool is_text =
+        value.is_string() || set.type == "STRING" || value.is_number() || value.is_bool();
     if (!is_text) return Bad(set.type, absl::StrFormat("it is of type %s", type));
     ORCH_ASSIGN_OR_RETURN(value, Convert(expression::PrintText(value), set.type));
     type = set.type;

@@ -1,8 +1,8 @@
 // KeyValues keeps typed values under keys of namespaces.
 //
-// A value has a type (STRING NUMBER BOOLEAN DATETIME DATE DURATION JSON), a revision that grows with
-// every change, and may expire. Lists leave out what has expired, and reading it fails and says so;
-// it stays until somebody sets or deletes the key.
+// A value has a type (STRING NUMBER BOOLEAN DATETIME DATE DURATION JSON), a revision that grows
+// with every change, and may expire. Lists leave out what has expired, and reading it fails and
+// says so; it stays until somebody sets or deletes the key.
 //
 // A change may name the attempt that asks for it. An attempt that asks again, because an answer was
 // lost, gets its first answer and changes nothing.
@@ -29,7 +29,7 @@ namespace orch::catalog {
 struct KvEntry {
   std::string key;
   std::string type;
-  expression::Value value;        // In its kind: an instant, a date, a duration, ...
+  expression::Value value;  // In its kind: an instant, a date, a duration, ...
   std::string description;
   int revision = 0;
   absl::Time created_at;
@@ -39,11 +39,11 @@ struct KvEntry {
 
 struct KvSet {
   expression::Value value;
-  std::string type;               // "": told by the value. Else a text is converted to it.
+  std::string type;  // "": told by the value. Else a text is converted to it.
   std::optional<absl::Duration> ttl;
   bool overwrite = true;
   std::string description;
-  std::string attempt;            // "" for none.
+  std::string attempt;  // "" for none.
   std::vector<store::v1::AuditRecord> audits;
 };
 
@@ -56,14 +56,15 @@ class KeyValues {
   KeyValues(store::Store& store, Clock& clock) : store_(store), clock_(clock) {}
 
   //   kInvalidArgument  bad key, negative ttl, or a text that is not of the type asked for.
-  //   kAlreadyExists    overwrite was not allowed.     kAborted  others change the key all the time.
-  //   Also the store's: kUnavailable, kResourceExhausted, and kUnknown when no attempt is named.
+  //   kAlreadyExists    overwrite was not allowed.     kAborted  others change the key all the
+  //   time. Also the store's: kUnavailable, kResourceExhausted, and kUnknown when no attempt is
+  //   named.
   absl::StatusOr<KvEntry> Set(const std::string& tenant, const std::string& namespace_,
                               const std::string& key, const KvSet& set);
 
   // nullopt: there is no such key.  kNotFound: it has expired.  kInvalidArgument: bad key.
-  absl::StatusOr<std::optional<KvEntry>> Get(const std::string& tenant, const std::string& namespace_,
-                                             const std::string& key);
+  absl::StatusOr<std::optional<KvEntry>> Get(const std::string& tenant,
+                                             const std::string& namespace_, const std::string& key);
   // As Get, looking into parent namespaces too, nearest first.
   absl::StatusOr<std::optional<KvEntry>> GetInherited(const std::string& tenant,
                                                       const std::string& namespace_,
@@ -75,7 +76,8 @@ class KeyValues {
                               const std::vector<store::v1::AuditRecord>& audits = {});
 
   // Those that have not expired, by key; at most `limit`.
-  absl::StatusOr<std::vector<KvEntry>> List(const std::string& tenant, const std::string& namespace_,
+  absl::StatusOr<std::vector<KvEntry>> List(const std::string& tenant,
+                                            const std::string& namespace_,
                                             const std::string& prefix, int limit = 1'000);
 
  private:

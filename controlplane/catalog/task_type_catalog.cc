@@ -76,7 +76,8 @@ absl::Status TaskTypeCatalog::Bring(const std::vector<BroughtType>& brought) {
 std::string TaskTypeCatalog::DigestOf(std::string_view schema) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  if (EVP_Digest(schema.data(), schema.size(), digest, &size, EVP_sha256(), nullptr) != 1) return "";
+  if (EVP_Digest(schema.data(), schema.size(), digest, &size, EVP_sha256(), nullptr) != 1)
+    return "";
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
 }
 

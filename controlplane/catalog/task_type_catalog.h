@@ -1,6 +1,7 @@
 // TaskTypeCatalog keeps the schemas that workers bring, beside those that are built in.
 //
-// A schema outlives its worker: once brought it is stored, and flows are checked with it from then on.
+// A schema outlives its worker: once brought it is stored, and flows are checked with it from then
+// on.
 //
 // Threads     Thread-safe. Load and Bring block; types() does not.
 // Durability  A schema is stored before flows are checked with it.
@@ -35,8 +36,8 @@ class TaskTypeCatalog {
   // `built_in` are the types of this release. Both references must outlive the catalog.
   TaskTypeCatalog(store::Store& store, Clock& clock, flow::TaskTypes built_in);
 
-  // Reads what is stored: at start, and whenever another replica may have been brought types. A stored
-  // schema that can no longer be read is passed over; the number of those is returned.
+  // Reads what is stored: at start, and whenever another replica may have been brought types. A
+  // stored schema that can no longer be read is passed over; the number of those is returned.
   absl::StatusOr<int> Load();
 
   // The types known now. A snapshot: it does not change.
@@ -46,8 +47,8 @@ class TaskTypeCatalog {
   // schema is this release's own.
   bool Knows(std::string_view type, std::string_view digest) const;
 
-  // Stores schemas and begins to use them. Bringing one twice changes nothing; those of built-in types
-  // are passed over. All or nothing:
+  // Stores schemas and begins to use them. Bringing one twice changes nothing; those of built-in
+  // types are passed over. All or nothing:
   //   kInvalidArgument  a schema cannot be read.
   //   What the store answers: kUnavailable, kResourceExhausted, kUnknown: bring them again.
   absl::Status Bring(const std::vector<BroughtType>& types);

@@ -1,8 +1,8 @@
 #include "controlplane/flow/coercion.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -35,7 +35,8 @@ absl::StatusOr<Value> ToInt(const std::string& text) {
   const char* end = text.data() + text.size();
   int32_t value = 0;
   const auto [stopped, error] = std::from_chars(from, end, value);
-  if (error != std::errc() || stopped != end || (sign && text.size() > 1 && !std::isdigit(static_cast<unsigned char>(text[1])))) {
+  if (error != std::errc() || stopped != end ||
+      (sign && text.size() > 1 && !std::isdigit(static_cast<unsigned char>(text[1])))) {
     return BadNumber(text);
   }
   return Value::Int(value);
@@ -43,8 +44,10 @@ absl::StatusOr<Value> ToInt(const std::string& text) {
 
 absl::StatusOr<Value> ToFloat(const std::string& text) {
   std::string_view rest = text;
-  while (!rest.empty() && std::isspace(static_cast<unsigned char>(rest.front()))) rest.remove_prefix(1);
-  while (!rest.empty() && std::isspace(static_cast<unsigned char>(rest.back()))) rest.remove_suffix(1);
+  while (!rest.empty() && std::isspace(static_cast<unsigned char>(rest.front())))
+    rest.remove_prefix(1);
+  while (!rest.empty() && std::isspace(static_cast<unsigned char>(rest.back())))
+    rest.remove_suffix(1);
   std::string_view digits = rest;
   const bool negative = !digits.empty() && digits[0] == '-';
   if (!digits.empty() && (digits[0] == '+' || digits[0] == '-')) digits.remove_prefix(1);
@@ -54,7 +57,8 @@ absl::StatusOr<Value> ToFloat(const std::string& text) {
   if (digits.size() > 1 && std::string_view("fFdD").find(digits.back()) != std::string_view::npos) {
     digits.remove_suffix(1);
   }
-  if (digits.empty() || !(std::isdigit(static_cast<unsigned char>(digits[0])) || digits[0] == '.')) {
+  if (digits.empty() ||
+      !(std::isdigit(static_cast<unsigned char>(digits[0])) || digits[0] == '.')) {
     return BadNumber(text);
   }
   float value = 0;
@@ -64,7 +68,8 @@ absl::StatusOr<Value> ToFloat(const std::string& text) {
   if (error == std::errc::result_out_of_range) {
     // Too large is infinite, too small is zero.
     double wide = 0;
-    if (!absl::SimpleAtod(absl::string_view(digits.data(), digits.size()), &wide)) return BadNumber(text);
+    if (!absl::SimpleAtod(absl::string_view(digits.data(), digits.size()), &wide))
+      return BadNumber(text);
     if (std::fabs(wide) > 1) return Value::String(negative ? "-Infinity" : "Infinity");
     value = 0;
   }
@@ -79,7 +84,8 @@ bool IsUri(std::string_view text) {
   if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return false;
   if (!std::isalpha(static_cast<unsigned char>(text[0]))) return false;
   for (const char c : text.substr(0, colon)) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '+' && c != '-' && c != '.') return false;
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '+' && c != '-' && c != '.')
+      return false;
   }
   return text.find_first_of(" \t\r\n<>\"{}|\\^`") == std::string_view::npos;
 }
@@ -96,12 +102,16 @@ bool IsEmail(std::string_view text) {
 }
 
 absl::StatusOr<Value> ToFile(const std::string& text) {
-  const auto begins = [&](std::string_view prefix) { return text.compare(0, prefix.size(), prefix) == 0; };
+  const auto begins = [&](std::string_view prefix) {
+    return text.compare(0, prefix.size(), prefix) == 0;
+  };
   if (begins("kestra://")) return Value::String(text);
   if (begins("nsfile:") || begins("file:")) {
-    return Bad("`" + text.substr(0, text.find(':')) + ":` addresses cannot be read by this release yet");
+    return Bad("`" + text.substr(0, text.find(':')) +
+               ":` addresses cannot be read by this release yet");
   }
-  return Bad("it must be the address of a stored file (`kestra:///...`); send the file with the request");
+  return Bad(
+      "it must be the address of a stored file (`kestra:///...`); send the file with the request");
 }
 
 absl::StatusOr<Value> ToList(const std::string& item_type, const Value& value, InstantStyle style) {
@@ -113,12 +123,14 @@ absl::StatusOr<Value> ToList(const std::string& item_type, const Value& value, I
     }
     list = *parsed;
   }
-  if (!list.is_sequence()) return Bad(absl::StrFormat("`%s` is no list", PrintText(value).substr(0, 200)));
+  if (!list.is_sequence())
+    return Bad(absl::StrFormat("`%s` is no list", PrintText(value).substr(0, 200)));
   std::vector<Value> items;
   items.reserve(list.size());
   for (const Value& item : list.items()) {
     absl::StatusOr<Value> coerced =
-        item.is_null() ? Bad("null") : Coerce(item_type.empty() ? "STRING" : item_type, "", item, style);
+        item.is_null() ? Bad("null")
+                       : Coerce(item_type.empty() ? "STRING" : item_type, "", item, style);
     if (absl::IsUnimplemented(coerced.status())) return coerced;
     if (!coerced.ok()) {
       return Bad(absl::StrFormat("Unable to parse array element as `%s` on `%s`", item_type,
@@ -146,19 +158,22 @@ absl::StatusOr<Value> ToDuration(const Value& value) {
   }
   const std::string text = PrintText(value);
   const auto duration = ParseDuration(text);
-  if (!duration) return Bad(absl::StrFormat("Text '%s' cannot be parsed to a Duration", text.substr(0, 200)));
+  if (!duration)
+    return Bad(absl::StrFormat("Text '%s' cannot be parsed to a Duration", text.substr(0, 200)));
   return Value::Double(absl::ToDoubleSeconds(*duration));
 }
 
 absl::StatusOr<Value> CoercePlain(const std::string& type, const std::string& item_type,
                                   const Value& value, InstantStyle style) {
-  if (type == "STRING" || type == "SELECT" || type == "ENUM") return Value::String(PrintText(value));
+  if (type == "STRING" || type == "SELECT" || type == "ENUM")
+    return Value::String(PrintText(value));
   if (type == "INT") return ToInt(PrintText(value));
   if (type == "FLOAT") return ToFloat(PrintText(value));
   if (type == "BOOL" || type == "BOOLEAN") {
     if (value.is_bool()) return value;
     std::string text = PrintText(value);
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     return Value::Bool(text == "true");
   }
   if (type == "ARRAY" || type == "MULTISELECT") return ToList(item_type, value, style);
@@ -188,9 +203,11 @@ absl::StatusOr<Value> CoercePlain(const std::string& type, const std::string& it
   }
   if (type == "SECRET") {
     return absl::UnimplementedError(
-        "a SECRET needs an encrypted store, which this release does not have yet; nothing was kept");
+        "a SECRET needs an encrypted store, which this release does not have yet; nothing was "
+        "kept");
   }
-  return absl::UnimplementedError(absl::StrFormat("the type %s cannot be used by this release yet", type));
+  return absl::UnimplementedError(
+      absl::StrFormat("the type %s cannot be used by this release yet", type));
 }
 
 std::string Listed(const std::vector<std::string>& values) {
@@ -209,15 +226,17 @@ std::optional<int> Compare(const Value& value, const Value& bound, Parse parse) 
 }
 
 std::optional<int> CompareToBound(const std::string& type, const Value& value, const Value& bound) {
-  if (type == "DATE") return Compare(value, bound, [](const std::string& t) { return ParseDate(t); });
-  if (type == "TIME") return Compare(value, bound, [](const std::string& t) { return ParseTimeOfDay(t); });
+  if (type == "DATE")
+    return Compare(value, bound, [](const std::string& t) { return ParseDate(t); });
+  if (type == "TIME")
+    return Compare(value, bound, [](const std::string& t) { return ParseTimeOfDay(t); });
   return Compare(value, bound, [](const std::string& t) { return ParseInstant(t); });
 }
 
 }  // namespace
 
-absl::StatusOr<Value> Coerce(const std::string& type, const std::string& item_type, const Value& value,
-                             InstantStyle style) {
+absl::StatusOr<Value> Coerce(const std::string& type, const std::string& item_type,
+                             const Value& value, InstantStyle style) {
   auto coerced = CoercePlain(type, item_type, value, style);
   if (!coerced.ok()) return coerced;
   return coerced->TaintedIf(value.tainted());
@@ -247,10 +266,12 @@ std::vector<std::string> Validate(const Input& input, const std::vector<std::str
   if (input.type == "DURATION" && value.is_number()) {
     const absl::Duration duration = absl::Seconds(value.AsDouble());
     if (input.min.kind() == expression::Kind::kDuration && duration < input.min.AsDuration()) {
-      errors.push_back("It must be more than `" + expression::DurationText(input.min.AsDuration()) + "`");
+      errors.push_back("It must be more than `" + expression::DurationText(input.min.AsDuration()) +
+                       "`");
     }
     if (input.max.kind() == expression::Kind::kDuration && duration > input.max.AsDuration()) {
-      errors.push_back("It must be less than `" + expression::DurationText(input.max.AsDuration()) + "`");
+      errors.push_back("It must be less than `" + expression::DurationText(input.max.AsDuration()) +
+                       "`");
     }
   }
   if (!input.after.is_null() && CompareToBound(input.type, value, input.after).value_or(0) < 0) {
@@ -269,7 +290,8 @@ std::vector<std::string> Validate(const Input& input, const std::vector<std::str
   if (input.type == "MULTISELECT" && !input.allow_custom_value && value.is_list()) {
     for (const Value& item : value.items()) {
       if (allowed(item)) continue;
-      errors.push_back(absl::StrFormat("value `%s` doesn't match the values `%s`", PrintText(item), Listed(choices)));
+      errors.push_back(absl::StrFormat("value `%s` doesn't match the values `%s`", PrintText(item),
+                                       Listed(choices)));
     }
   }
   return errors;

@@ -1,7 +1,8 @@
 // Coercion makes a value what an input or output of some type says it is, and checks it.
 //
-// What comes out is what the execution stores: plain JSON kinds. An INT is a 32-bit integer, a FLOAT
-// the double nearest to its 32-bit text, dates and times are text, a DURATION is decimal seconds.
+// What comes out is what the execution stores: plain JSON kinds. An INT is a 32-bit integer, a
+// FLOAT the double nearest to its 32-bit text, dates and times are text, a DURATION is decimal
+// seconds.
 #pragma once
 
 #include <string>
@@ -26,8 +27,8 @@ enum class InstantStyle {
 absl::StatusOr<expression::Value> Coerce(const std::string& type, const std::string& item_type,
                                          const expression::Value& value, InstantStyle style);
 
-// What is wrong with a coerced value by the rules of its input: pattern, bounds, choices. Empty when
-// all is well. `choices` are those of SELECT, ENUM and MULTISELECT.
+// What is wrong with a coerced value by the rules of its input: pattern, bounds, choices. Empty
+// when all is well. `choices` are those of SELECT, ENUM and MULTISELECT.
 std::vector<std::string> Validate(const Input& input, const std::vector<std::string>& choices,
                                   const expression::Value& value);
 

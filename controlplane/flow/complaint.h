@@ -19,8 +19,8 @@ enum class Severity {
 struct Complaint {
   Severity severity = Severity::kError;
   Mark mark;
-  // What it is about: "" (the flow), "namespace", "a.tasks" (a task by its id and a property right in
-  // it), "tasks[0].retry.interval" (anything deeper).
+  // What it is about: "" (the flow), "namespace", "a.tasks" (a task by its id and a property right
+  // in it), "tasks[0].retry.interval" (anything deeper).
   std::string path;
   std::string message;
 };

@@ -21,7 +21,8 @@ class Scanner {
     return true;
   }
   bool Char(char wanted, char other = 0) {
-    if (at_ >= text_.size() || (text_[at_] != wanted && (other == 0 || text_[at_] != other))) return false;
+    if (at_ >= text_.size() || (text_[at_] != wanted && (other == 0 || text_[at_] != other)))
+      return false;
     ++at_;
     return true;
   }
@@ -73,7 +74,8 @@ bool TimeOfDay(Scanner* in, bool seconds_required, absl::Duration* time, bool* e
     return false;
   }
   *exists = hour < 24 && minute < 60 && second < 60;
-  *time = absl::Hours(hour) + absl::Minutes(minute) + absl::Seconds(second) + absl::Nanoseconds(nanos);
+  *time =
+      absl::Hours(hour) + absl::Minutes(minute) + absl::Seconds(second) + absl::Nanoseconds(nanos);
   return true;
 }
 
@@ -85,7 +87,8 @@ absl::StatusOr<absl::Time> ParseInstant(std::string_view text) {
   absl::Duration time;
   bool day_exists = false, time_exists = false;
   if (!Day(&in, &day, &day_exists)) return in.Bad(in.at() < 4 ? 0 : in.at());
-  if (!in.Char('T', 't') || !TimeOfDay(&in, /*seconds_required=*/true, &time, &time_exists)) return in.Bad();
+  if (!in.Char('T', 't') || !TimeOfDay(&in, /*seconds_required=*/true, &time, &time_exists))
+    return in.Bad();
   absl::Duration offset;
   if (!in.Char('Z', 'z')) {
     const bool negative = in.Char('-');
@@ -115,7 +118,8 @@ absl::StatusOr<absl::Duration> ParseTimeOfDay(std::string_view text) {
   Scanner in(text);
   absl::Duration time;
   bool exists = false;
-  if (!TimeOfDay(&in, /*seconds_required=*/false, &time, &exists)) return in.Bad(in.at() < 2 ? 0 : in.at());
+  if (!TimeOfDay(&in, /*seconds_required=*/false, &time, &exists))
+    return in.Bad(in.at() < 2 ? 0 : in.at());
   if (!in.AtEnd()) return in.Bad();
   if (!exists) return in.Bad(0);
   return time;
@@ -126,7 +130,8 @@ namespace {
 std::string Fraction(int64_t nanos) {
   if (nanos == 0) return "";
   std::string digits = absl::StrFormat("%09d", nanos);
-  while (digits.size() > 3 && digits.substr(digits.size() - 3) == "000") digits.resize(digits.size() - 3);
+  while (digits.size() > 3 && digits.substr(digits.size() - 3) == "000")
+    digits.resize(digits.size() - 3);
   return "." + digits;
 }
 
@@ -137,14 +142,15 @@ std::string InstantIso(absl::Time time, bool micros) {
   const int64_t nanos =
       absl::ToInt64Nanoseconds(time - absl::FromCivil(second, absl::UTCTimeZone()));
   const std::string fraction = micros ? absl::StrFormat(".%06d", nanos / 1000) : Fraction(nanos);
-  return absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02d%sZ", second.year(), second.month(), second.day(),
-                         second.hour(), second.minute(), second.second(), fraction);
+  return absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02d%sZ", second.year(), second.month(),
+                         second.day(), second.hour(), second.minute(), second.second(), fraction);
 }
 
 std::string TimeOfDayText(absl::Duration since_midnight) {
   const int64_t seconds = absl::ToInt64Seconds(since_midnight);
   const int64_t nanos = absl::ToInt64Nanoseconds(since_midnight - absl::Seconds(seconds));
-  return absl::StrFormat("%02d:%02d:%02d%s", seconds / 3600, seconds / 60 % 60, seconds % 60, Fraction(nanos));
+  return absl::StrFormat("%02d:%02d:%02d%s", seconds / 3600, seconds / 60 % 60, seconds % 60,
+                         Fraction(nanos));
 }
 
 }  // namespace orch::flow

@@ -9,8 +9,9 @@
 
 namespace orch::flow {
 
-// {"id","namespace","revision","disabled","deleted",…} and the rest of the document as it was written:
-// labels as a list, base properties at their default and nulls left out. With `source`, the text too.
+// {"id","namespace","revision","disabled","deleted",…} and the rest of the document as it was
+// written: labels as a list, base properties at their default and nulls left out. With `source`,
+// the text too.
 std::string FlowJson(const Flow& flow, bool deleted = false,
                      std::optional<std::string_view> source = std::nullopt);
 

@@ -63,7 +63,8 @@ std::optional<absl::Duration> ParseIso(std::string_view text) {
     const auto number = TakeNumber(&rest, absl::Seconds(1), maybe_seconds);
     if (!number || rest.empty()) return std::nullopt;
     const char letter = static_cast<char>(std::toupper(static_cast<unsigned char>(rest.front())));
-    const bool has_fraction = text.substr(0, text.size() - rest.size()).find('.') != std::string_view::npos;
+    const bool has_fraction =
+        text.substr(0, text.size() - rest.size()).find('.') != std::string_view::npos;
     rest.remove_prefix(1);
     text = rest;
     ++part_count;

@@ -6,7 +6,8 @@
 //
 // Threads     Immutable; share a `std::shared_ptr<const Flow>` freely.
 // Ownership   Owns its tasks. Pointers to tasks live as long as the flow.
-// Memory      A few KiB for each 100 lines of source; the source text itself is kept by the catalog.
+// Memory      A few KiB for each 100 lines of source; the source text itself is kept by the
+// catalog.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,17 @@ enum class Place {
   kWorker,    // A worker's slot.
 };
 
-enum class Flowable { kNone, kSequential, kParallel, kIf, kForEach, kSwitch, kDag, kAllowFailure, kSleep };
+enum class Flowable {
+  kNone,
+  kSequential,
+  kParallel,
+  kIf,
+  kForEach,
+  kSwitch,
+  kDag,
+  kAllowFailure,
+  kSleep
+};
 
 struct Retry {
   enum class Kind { kConstant, kExponential, kRandom };
@@ -76,8 +87,8 @@ struct Task {
   std::string description;
   Place place = Place::kWorker;
   Flowable flowable = Flowable::kNone;
-  int index = 0;                // In Flow::tasks_by_index.
-  int parent = -1;              // Index of the enclosing task, -1 at flow level.
+  int index = 0;    // In Flow::tasks_by_index.
+  int parent = -1;  // Index of the enclosing task, -1 at flow level.
   bool disabled = false;
   bool disabled_above = false;  // It or an ancestor is disabled.
   std::string run_if;           // Expression text; empty when the author gave none.
@@ -85,9 +96,9 @@ struct Task {
   std::optional<Retry> retry;
   bool allow_failure = false;
   bool allow_warning = false;
-  std::string log_level;        // Upper case word or empty.
+  std::string log_level;  // Upper case word or empty.
   bool log_to_file = false;
-  bool restart_never = false;   // worker.restartStrategy: NEVER
+  bool restart_never = false;  // worker.restartStrategy: NEVER
   std::optional<WorkerGroup> worker_group;
 
   // The type's own properties as written, base properties and task lists left out. A map.
@@ -96,11 +107,11 @@ struct Task {
   expression::Value as_written;
 
   // Flowables.
-  std::vector<Branch> branches;             // The main lists, in the order of the source.
-  int defaults_branch = -1;                 // Switch: the one for values without a case; -1: none.
+  std::vector<Branch> branches;  // The main lists, in the order of the source.
+  int defaults_branch = -1;      // Switch: the one for values without a case; -1: none.
   TaskList errors;
   TaskList finally;
-  int64_t concurrency = 0;                  // Parallel.concurrent (0: no limit), ForEach.concurrencyLimit
+  int64_t concurrency = 0;  // Parallel.concurrent (0: no limit), ForEach.concurrencyLimit
   std::map<std::string, std::vector<std::string>> depends_on;  // Dag: child id -> ids.
   Mark mark;
 
@@ -109,24 +120,24 @@ struct Task {
 };
 
 struct Input {
-  std::string id;                  // Dots make nesting.
-  std::string type;                // STRING, INT, ...; upper case
-  std::string item_type;           // ARRAY, MULTISELECT
+  std::string id;         // Dots make nesting.
+  std::string type;       // STRING, INT, ...; upper case
+  std::string item_type;  // ARRAY, MULTISELECT
   std::string description;
   std::string display_name;
   bool required = true;
-  expression::Value defaults;      // Null when there is none.
+  expression::Value defaults;  // Null when there is none.
   bool has_defaults = false;
-  std::vector<std::string> values; // SELECT, ENUM, MULTISELECT
-  std::string expression;          // SELECT, MULTISELECT
+  std::vector<std::string> values;  // SELECT, ENUM, MULTISELECT
+  std::string expression;           // SELECT, MULTISELECT
   bool allow_custom_value = false;
-  bool auto_select_first = false;  // SELECT, MULTISELECT: the first choice, when nothing is given
-  std::string validator;           // STRING, SECRET: a pattern that matches the whole text
-  expression::Value min, max;      // INT, FLOAT, DURATION
-  expression::Value after, before; // DATE, DATETIME, TIME
-  std::string extension = ".upl";  // FILE
+  bool auto_select_first = false;   // SELECT, MULTISELECT: the first choice, when nothing is given
+  std::string validator;            // STRING, SECRET: a pattern that matches the whole text
+  expression::Value min, max;       // INT, FLOAT, DURATION
+  expression::Value after, before;  // DATE, DATETIME, TIME
+  std::string extension = ".upl";   // FILE
   std::vector<std::string> depends_on;
-  std::string condition;           // dependsOn.condition
+  std::string condition;  // dependsOn.condition
   expression::Value as_written;
   Mark mark;
 };
@@ -134,7 +145,7 @@ struct Input {
 struct Output {
   std::string id;
   std::string type;
-  expression::Value value;         // Any structure; every text in it is rendered.
+  expression::Value value;  // Any structure; every text in it is rendered.
   bool required = true;
   std::string description;
   std::string display_name;
@@ -144,13 +155,13 @@ struct Output {
 // Tasks that run once the execution has ended and the conditions hold.
 struct Listener {
   std::string description;
-  expression::Value conditions;    // A list, as written; null when there are none.
+  expression::Value conditions;  // A list, as written; null when there are none.
   TaskList tasks;
 };
 
 struct Concurrency {
   enum class Behavior { kQueue, kCancel, kFail };
-  int limit = 1;                   // > 0
+  int limit = 1;  // > 0
   Behavior behavior = Behavior::kQueue;
 };
 
@@ -162,7 +173,7 @@ struct Flow {
   std::string description;
   bool disabled = false;
   std::vector<std::pair<std::string, std::string>> labels;
-  expression::Value variables;     // A map, or null when there are none.
+  expression::Value variables;  // A map, or null when there are none.
   std::vector<Input> inputs;
   TaskList tasks;
   TaskList errors;
@@ -173,7 +184,8 @@ struct Flow {
   std::optional<Concurrency> concurrency;
   std::optional<Retry> retry;
   std::optional<WorkerGroup> worker_group;
-  // The whole document as a map in the author's order, as the API's JSON shows it (labels as a list).
+  // The whole document as a map in the author's order, as the API's JSON shows it (labels as a
+  // list).
   expression::Value document;
 
   std::vector<const Task*> tasks_by_index;

@@ -20,7 +20,8 @@ struct Named {
 };
 
 // "Duplicate task id with name [a, b]": each id once, in order of first appearance.
-void CheckDuplicates(Reading* reading, const char* what, const std::vector<Named>& all, bool fatal) {
+void CheckDuplicates(Reading* reading, const char* what, const std::vector<Named>& all,
+                     bool fatal) {
   std::map<std::string, int> counts;
   for (const Named& named : all) ++counts[named.id];
   std::string names;
@@ -32,11 +33,12 @@ void CheckDuplicates(Reading* reading, const char* what, const std::vector<Named
     if (told.insert(named.id).second) names += names.empty() ? named.id : ", " + named.id;
     if (seen.insert(named.id).second) continue;
     if (first.line == 0) first = named.mark;
-    if (lines.size() < 200) lines += absl::StrFormat("%s%d", lines.empty() ? "" : ", ", named.mark.line);
+    if (lines.size() < 200)
+      lines += absl::StrFormat("%s%d", lines.empty() ? "" : ", ", named.mark.line);
   }
   if (names.empty()) return;
-  const std::string message =
-      absl::StrFormat("Invalid Flow: Duplicate %s with name [%s] (again at line %s)", what, names, lines);
+  const std::string message = absl::StrFormat(
+      "Invalid Flow: Duplicate %s with name [%s] (again at line %s)", what, names, lines);
   if (fatal) {
     reading->Fatal(first, "", message);
   } else {
@@ -62,14 +64,17 @@ void CheckRecursion(Reading* reading, const Flow& flow) {
   };
   for (const Task* task : flow.tasks_by_index) {
     if (task->type != "flow.Subflow" && task->type != "flow.ForEachItem") continue;
-    if (text_of(*task, "namespace") != flow.namespace_ || text_of(*task, "flowId") != flow.id) continue;
-    reading->Error(task->mark, task->id,
-                   absl::StrFormat("Invalid Flow: Recursive call to flow [%s.%s]", flow.namespace_, flow.id));
+    if (text_of(*task, "namespace") != flow.namespace_ || text_of(*task, "flowId") != flow.id)
+      continue;
+    reading->Error(
+        task->mark, task->id,
+        absl::StrFormat("Invalid Flow: Recursive call to flow [%s.%s]", flow.namespace_, flow.id));
   }
 }
 
 bool IsIdLetter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '-';
 }
 
 // Finds `inputs.a-b` and `outputs.t-x` inside expressions: a dash there is a minus.
@@ -117,8 +122,10 @@ class DashCheck {
       } else if (two == "}}" || two == "%}") {
         inside = false;
       } else if (i == 0 || !(IsIdLetter(text[i - 1]) || text[i - 1] == '.')) {
-        CheckName(node, text.substr(i), "inputs.", inputs_, line, static_cast<int>(i - line_from) + 1);
-        CheckName(node, text.substr(i), "outputs.", tasks_, line, static_cast<int>(i - line_from) + 1);
+        CheckName(node, text.substr(i), "inputs.", inputs_, line,
+                  static_cast<int>(i - line_from) + 1);
+        CheckName(node, text.substr(i), "outputs.", tasks_, line,
+                  static_cast<int>(i - line_from) + 1);
       }
     }
   }
@@ -133,8 +140,8 @@ class DashCheck {
     if (!ids.contains(name)) return;
     const std::string head(root.substr(0, root.size() - 1));
     reading_->Error(reading_->document.Locate(node, line, column), "",
-                    absl::StrFormat("Invalid Flow: in `%s.%s` the dash is a minus; use %s['%s']", head,
-                                    std::string(name), head, std::string(name)));
+                    absl::StrFormat("Invalid Flow: in `%s.%s` the dash is a minus; use %s['%s']",
+                                    head, std::string(name), head, std::string(name)));
   }
 
   Reading* reading_;
@@ -171,23 +178,30 @@ std::vector<std::pair<std::string, std::string>> ReadLabels(Reading* reading, co
   const auto add = [&](const std::string& key, Mark key_mark, const YamlNode* value,
                        const std::string& label_path) {
     if (value == nullptr || !value->is_scalar() || value->is_null()) {
-      reading->Error(value == nullptr ? key_mark : value->mark, label_path,
-                     absl::StrFormat("Unsupported type for key: %s; a label is a text, a number or a boolean", key));
+      reading->Error(
+          value == nullptr ? key_mark : value->mark, label_path,
+          absl::StrFormat("Unsupported type for key: %s; a label is a text, a number or a boolean",
+                          key));
       return;
     }
     const auto matches = key_pattern->MatchesWhole(key);
     if (!matches.ok() || !*matches) {
-      reading->Error(key_mark, label_path + ".key",
-                     absl::StrFormat("Invalid label key `%s`: it begins with a lower-case letter and holds "
-                                     "letters, digits, `-`, `_` and `.`", key.substr(0, 100)));
+      reading->Error(
+          key_mark, label_path + ".key",
+          absl::StrFormat("Invalid label key `%s`: it begins with a lower-case letter and holds "
+                          "letters, digits, `-`, `_` and `.`",
+                          key.substr(0, 100)));
     }
     if (IsSystemLabel(key)) {
-      reading->Error(key_mark, label_path,
-                     absl::StrFormat("System labels are set by the server alone, offending label: %s=%s", key,
-                                     value->text.substr(0, 100)));
+      reading->Error(
+          key_mark, label_path,
+          absl::StrFormat("System labels are set by the server alone, offending label: %s=%s", key,
+                          value->text.substr(0, 100)));
     }
-    if (value->text.empty()) reading->Error(value->mark, label_path + ".value", "must not be empty");
-    const auto same = std::find_if(labels.begin(), labels.end(), [&](const auto& l) { return l.first == key; });
+    if (value->text.empty())
+      reading->Error(value->mark, label_path + ".value", "must not be empty");
+    const auto same =
+        std::find_if(labels.begin(), labels.end(), [&](const auto& l) { return l.first == key; });
     if (same != labels.end()) {
       same->second = value->text;
     } else {
@@ -204,8 +218,9 @@ std::vector<std::pair<std::string, std::string>> ReadLabels(Reading* reading, co
       const YamlNode& item = *node.items[i];
       const std::string item_path = ItemPath(path, i);
       if (!item.is_map()) {
-        reading->Error(item.mark, item_path,
-                       absl::StrFormat("must be a map of `key` and `value`, not %s", item.KindName()));
+        reading->Error(
+            item.mark, item_path,
+            absl::StrFormat("must be a map of `key` and `value`, not %s", item.KindName()));
         continue;
       }
       Fields fields(reading, item, item_path, item_path);
@@ -219,8 +234,9 @@ std::vector<std::pair<std::string, std::string>> ReadLabels(Reading* reading, co
       }
     }
   } else {
-    reading->Error(node.mark, path,
-                   absl::StrFormat("must be a map, or a list of `key` and `value`, not %s", node.KindName()));
+    reading->Error(
+        node.mark, path,
+        absl::StrFormat("must be a map, or a list of `key` and `value`, not %s", node.KindName()));
   }
   return labels;
 }

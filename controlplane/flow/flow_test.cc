@@ -75,10 +75,10 @@ TEST(Flow, TasksAreNumberedInReadingOrderAndKnowTheirParents) {
     EXPECT_EQ(flow->tasks_by_index[task->index], task);
     EXPECT_EQ(flow->FindTask(task->id), task);
   }
-  EXPECT_THAT(ids, ElementsAre("each", "choose", "yes", "no", "graph", "first", "second", "switch", "one",
-                               "named", "other", "alarm"));
-  EXPECT_THAT(parents, ElementsAre("-", "each", "choose", "choose", "-", "graph", "graph", "-", "switch",
-                                   "switch", "switch", "-"));
+  EXPECT_THAT(ids, ElementsAre("each", "choose", "yes", "no", "graph", "first", "second", "switch",
+                               "one", "named", "other", "alarm"));
+  EXPECT_THAT(parents, ElementsAre("-", "each", "choose", "choose", "-", "graph", "graph", "-",
+                                   "switch", "switch", "switch", "-"));
   EXPECT_EQ(flow->FindTask("nobody"), nullptr);
 }
 
@@ -98,10 +98,12 @@ TEST(Flow, BasePropertiesAreReadAndTheTypesOwnAreKept) {
   EXPECT_EQ(each.type_as_written, "io.kestra.plugin.core.flow.ForEach");
   EXPECT_EQ(each.flowable, Flowable::kForEach);
   EXPECT_EQ(each.concurrency, 4);
-  EXPECT_EQ(expression::ToJson(each.properties), R"({"values":["a",1,{"k":"v"}],"concurrencyLimit":4})");
-  EXPECT_EQ(expression::ToJson(each.as_written),
-            R"({"id":"each","type":"io.kestra.plugin.core.flow.ForEach","values":["a",1,{"k":"v"}],)"
-            R"("concurrencyLimit":4,"disabled":true})");
+  EXPECT_EQ(expression::ToJson(each.properties),
+            R"({"values":["a",1,{"k":"v"}],"concurrencyLimit":4})");
+  EXPECT_EQ(
+      expression::ToJson(each.as_written),
+      R"({"id":"each","type":"io.kestra.plugin.core.flow.ForEach","values":["a",1,{"k":"v"}],)"
+      R"("concurrencyLimit":4,"disabled":true})");
 
   const Task& yes = *flow->FindTask("yes");
   EXPECT_FALSE(yes.disabled);
@@ -154,15 +156,18 @@ TEST(Flow, BranchesHaveNames) {
 
 TEST(Flow, JsonShowsWhatWasWritten) {
   const auto flow = Read(
-      "id: f\nrevision: 7\nnamespace: a\ndisabled: false\ndescription: d\nlabels: {k: v}\nvariables: {n: null}\n"
+      "id: f\nrevision: 7\nnamespace: a\ndisabled: false\ndescription: d\nlabels: {k: "
+      "v}\nvariables: {n: null}\n"
       "pluginDefaults: [{type: debug., values: {format: x}}]\n"
-      "tasks:\n- {id: t, type: debug.Return, disabled: false, allowFailure: true, timeout: null}\n");
+      "tasks:\n- {id: t, type: debug.Return, disabled: false, allowFailure: true, timeout: "
+      "null}\n");
   ASSERT_NE(flow, nullptr);
-  EXPECT_EQ(FlowJson(*flow, /*deleted=*/false, "text"),
-            R"({"id":"f","namespace":"a","revision":3,"description":"d","disabled":false,"deleted":false,)"
-            R"("labels":[{"key":"k","value":"v"}],"variables":{"n":null},)"
-            R"("pluginDefaults":[{"type":"debug.","values":{"format":"x"}}],)"
-            R"("tasks":[{"id":"t","type":"debug.Return","allowFailure":true}],"source":"text"})");
+  EXPECT_EQ(
+      FlowJson(*flow, /*deleted=*/false, "text"),
+      R"({"id":"f","namespace":"a","revision":3,"description":"d","disabled":false,"deleted":false,)"
+      R"("labels":[{"key":"k","value":"v"}],"variables":{"n":null},)"
+      R"("pluginDefaults":[{"type":"debug.","values":{"format":"x"}}],)"
+      R"("tasks":[{"id":"t","type":"debug.Return","allowFailure":true}],"source":"text"})");
 }
 
 }  // namespace

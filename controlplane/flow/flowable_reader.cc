@@ -36,11 +36,12 @@ void TaskReader::ReadLists(const YamlNode& node, const std::string& path, const 
           if (branch.value->is_null()) {
             task->branches.push_back({branch.key, {}});
           } else if (!branch.value->is_list()) {
-            reading_->Fatal(branch.value->mark, branch_path,
-                            absl::StrFormat("must be a list of tasks, not %s", branch.value->KindName()));
+            reading_->Fatal(
+                branch.value->mark, branch_path,
+                absl::StrFormat("must be a list of tasks, not %s", branch.value->KindName()));
           } else {
-            task->branches.push_back(
-                {branch.key, ReadList(*branch.value, branch_path, task->index, task->disabled_above)});
+            task->branches.push_back({branch.key, ReadList(*branch.value, branch_path, task->index,
+                                                           task->disabled_above)});
           }
         }
       } else if (schema->format == "dag") {
@@ -75,8 +76,9 @@ void TaskReader::ReadDag(const YamlNode& list, const std::string& path, Task* ta
     const YamlNode& item = *list.items[i];
     const std::string item_path = ItemPath(path, i);
     if (!item.is_map()) {
-      reading_->Fatal(item.mark, item_path,
-                      absl::StrFormat("must be a map of `task` and `dependsOn`, not %s", item.KindName()));
+      reading_->Fatal(
+          item.mark, item_path,
+          absl::StrFormat("must be a map of `task` and `dependsOn`, not %s", item.KindName()));
       continue;
     }
     Fields entry(reading_, item, item_path, item_path);
@@ -116,9 +118,7 @@ void TaskReader::CheckFlowable(const YamlNode& node, Fields* fields, Task* task)
       break;
     case Flowable::kSequential:
     case Flowable::kAllowFailure:
-    case Flowable::kForEach:
-      not_empty("tasks", "The 'tasks' property cannot be empty");
-      break;
+    case Flowable::kForEach: not_empty("tasks", "The 'tasks' property cannot be empty"); break;
     case Flowable::kIf:
       not_empty("then", "must not be empty");
       if (fields->Take("condition") == nullptr) {
@@ -139,22 +139,23 @@ void TaskReader::CheckFlowable(const YamlNode& node, Fields* fields, Task* task)
       CheckDag(node, *task, task->id);
       break;
     case Flowable::kNone:
-    case Flowable::kSleep:
-      break;
+    case Flowable::kSleep: break;
   }
-  const char* limit = task->flowable == Flowable::kForEach                                      ? "concurrencyLimit"
-                      : task->flowable == Flowable::kParallel || task->flowable == Flowable::kDag ? "concurrent"
-                                                                                                  : nullptr;
+  const char* limit = task->flowable == Flowable::kForEach ? "concurrencyLimit"
+                      : task->flowable == Flowable::kParallel || task->flowable == Flowable::kDag
+                          ? "concurrent"
+                          : nullptr;
   if (limit == nullptr) return;
   task->concurrency = task->flowable == Flowable::kForEach ? 1 : 0;
   const YamlNode* written = fields->Take(limit);
   if (written == nullptr) return;
   // It decides how many children there are before anything is rendered.
   if (written->is_scalar() && KindOfPlain(written->text) != YamlNode::Kind::kInteger) {
-    const bool complained = written->kind != YamlNode::Kind::kText ||
-                            written->text.find("{{") == std::string::npos;
+    const bool complained =
+        written->kind != YamlNode::Kind::kText || written->text.find("{{") == std::string::npos;
     if (!complained) {
-      reading_->Error(written->mark, fields->PathOf(limit), "must be an integer, not an expression");
+      reading_->Error(written->mark, fields->PathOf(limit),
+                      "must be an integer, not an expression");
     }
     return;
   }
@@ -163,7 +164,8 @@ void TaskReader::CheckFlowable(const YamlNode& node, Fields* fields, Task* task)
   if (!number) return;
   task->concurrency = std::max<int64_t>(0, *number);
   if (*number < 0 && task->flowable != Flowable::kForEach) {
-    reading_->Warn(written->mark, fields->PathOf(limit), "a negative number means the same as 0: no limit");
+    reading_->Warn(written->mark, fields->PathOf(limit),
+                   "a negative number means the same as 0: no limit");
   }
 }
 
@@ -190,7 +192,8 @@ void TaskReader::CheckDag(const YamlNode& node, const Task& task, const std::str
   std::vector<std::pair<std::string, std::vector<std::string>>> nodes;
   for (const std::string& id : ids) {
     const auto needed = task.depends_on.find(id);
-    nodes.emplace_back(id, needed == task.depends_on.end() ? std::vector<std::string>() : needed->second);
+    nodes.emplace_back(
+        id, needed == task.depends_on.end() ? std::vector<std::string>() : needed->second);
   }
   const std::vector<std::string> on_cycle = OnCycles(nodes);
   if (!on_cycle.empty()) {

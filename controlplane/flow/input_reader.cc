@@ -37,8 +37,8 @@ std::string ReadType(Reading* reading, Fields* fields, const YamlNode& node, con
   const std::string type = fields->Text(name);
   if (type.empty() || IsKnownType(type)) return type;
   reading->Error(written->mark, fields->PathOf(name),
-                 absl::StrFormat("Invalid type: %s; it must be one of %s%s", type.substr(0, 100), TypeNames(),
-                                 reading->Suggest(type, InputTypes())));
+                 absl::StrFormat("Invalid type: %s; it must be one of %s%s", type.substr(0, 100),
+                                 TypeNames(), reading->Suggest(type, InputTypes())));
   return "";
 }
 
@@ -145,12 +145,14 @@ Input ReadInput(Reading* reading, const YamlNode& node, const std::string& path)
   fields.Id(id_name, kInputIdPattern, 256, &input.id);
   fields.Take("name");
   if (by_name) {
-    reading->Add(Severity::kDeprecation, id->key_mark, label, "`name` is an older spelling of `id`");
+    reading->Add(Severity::kDeprecation, id->key_mark, label,
+                 "`name` is an older spelling of `id`");
   }
   input.type = ReadType(reading, &fields, node, "type");
   if (input.type == "FORM") reading->NotYet(fields.MarkOf("type"), fields.PathOf("type"), "FORM");
   if (Is(input.type, {"ENUM"})) {
-    reading->Add(Severity::kDeprecation, fields.MarkOf("type"), label, "ENUM is deprecated; use SELECT");
+    reading->Add(Severity::kDeprecation, fields.MarkOf("type"), label,
+                 "ENUM is deprecated; use SELECT");
   }
   input.description = fields.Text("description");
   input.display_name = fields.Text("displayName");
@@ -164,7 +166,8 @@ Input ReadInput(Reading* reading, const YamlNode& node, const std::string& path)
                     "with `required: false` a default is always used instead of nothing");
     }
     if (fields.Take("prefill") != nullptr) {
-      reading->Warn(fields.KeyMarkOf("prefill"), fields.PathOf("prefill"), "a default makes it useless");
+      reading->Warn(fields.KeyMarkOf("prefill"), fields.PathOf("prefill"),
+                    "a default makes it useless");
     }
   }
   fields.Take("prefill");
@@ -192,11 +195,13 @@ void CheckNesting(Reading* reading, const std::vector<Input>& inputs) {
   std::set<std::string> ids;
   for (const Input& input : inputs) ids.insert(input.id);
   for (const Input& input : inputs) {
-    for (size_t dot = input.id.find('.'); dot != std::string::npos; dot = input.id.find('.', dot + 1)) {
+    for (size_t dot = input.id.find('.'); dot != std::string::npos;
+         dot = input.id.find('.', dot + 1)) {
       const std::string prefix = input.id.substr(0, dot);
       if (!ids.contains(prefix)) continue;
-      reading->Error(input.mark, input.id + ".id",
-                     absl::StrFormat("the input `%s` cannot hold a value and `%s`", prefix, input.id));
+      reading->Error(
+          input.mark, input.id + ".id",
+          absl::StrFormat("the input `%s` cannot hold a value and `%s`", prefix, input.id));
     }
   }
 }
@@ -225,8 +230,9 @@ void CheckDependencies(Reading* reading, const std::vector<Input>& inputs) {
     std::string around = id;
     std::set<std::string> seen = {id};
     for (const Input* at = by_id.at(id); at != nullptr && around.size() < 1'000;) {
-      const auto next = std::find_if(at->depends_on.begin(), at->depends_on.end(),
-                                     [&](const std::string& other) { return on_cycle.contains(other); });
+      const auto next =
+          std::find_if(at->depends_on.begin(), at->depends_on.end(),
+                       [&](const std::string& other) { return on_cycle.contains(other); });
       if (next == at->depends_on.end()) break;
       around += " -> " + *next;
       at = seen.insert(*next).second ? by_id.at(*next) : nullptr;
@@ -239,8 +245,9 @@ void CheckDependencies(Reading* reading, const std::vector<Input>& inputs) {
 
 const std::vector<std::string>& InputTypes() {
   static const auto* const types = new std::vector<std::string>{
-      "STRING", "INT", "FLOAT", "BOOL", "BOOLEAN", "SELECT", "MULTISELECT", "ENUM", "DATETIME", "DATE",
-      "TIME", "DURATION", "FILE", "JSON", "YAML", "URI", "SECRET", "EMAIL", "ARRAY", "FORM"};
+      "STRING", "INT",      "FLOAT",  "BOOL",  "BOOLEAN",  "SELECT", "MULTISELECT",
+      "ENUM",   "DATETIME", "DATE",   "TIME",  "DURATION", "FILE",   "JSON",
+      "YAML",   "URI",      "SECRET", "EMAIL", "ARRAY",    "FORM"};
   return *types;
 }
 
@@ -266,7 +273,8 @@ std::vector<Output> ReadOutputs(Reading* reading, const YamlNode& list) {
     const YamlNode& node = *list.items[i];
     const std::string path = ItemPath("outputs", i);
     if (!node.is_map()) {
-      reading->Fatal(node.mark, path, absl::StrFormat("must be an output (a map), not %s", node.KindName()));
+      reading->Fatal(node.mark, path,
+                     absl::StrFormat("must be an output (a map), not %s", node.KindName()));
       continue;
     }
     Output output;

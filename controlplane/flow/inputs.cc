@@ -18,7 +18,8 @@ using expression::Value;
 // Names that hide those of other variables.
 class Overlay : public expression::Variables {
  public:
-  Overlay(Value inputs, const expression::Variables* rest) : inputs_(std::move(inputs)), rest_(rest) {}
+  Overlay(Value inputs, const expression::Variables* rest)
+      : inputs_(std::move(inputs)), rest_(rest) {}
 
   std::optional<Value> Find(std::string_view name) const override {
     if (name == "inputs") return inputs_;
@@ -50,7 +51,8 @@ Value WithNested(const Value& map, std::string_view id, const Value& value) {
   } else {
     const std::string_view head = id.substr(0, dot);
     const Value* inner = map.Find(head);
-    builder.Set(head, WithNested(inner == nullptr ? Value::Null() : *inner, id.substr(dot + 1), value));
+    builder.Set(head,
+                WithNested(inner == nullptr ? Value::Null() : *inner, id.substr(dot + 1), value));
   }
   return builder.Build();
 }
@@ -100,7 +102,8 @@ class Nesting {
     return roots_.end() - 1;
   }
   static std::vector<Node>::iterator FindIn(std::vector<Node>* level, std::string_view name) {
-    auto found = std::find_if(level->begin(), level->end(), [&](const Node& n) { return n.name == name; });
+    auto found =
+        std::find_if(level->begin(), level->end(), [&](const Node& n) { return n.name == name; });
     if (found != level->end()) return found;
     level->push_back({std::string(name), {}, {}});
     return level->end() - 1;
@@ -120,13 +123,16 @@ class Nesting {
 // Which inputs share the first part of their ids.
 using IdsByHead = std::map<std::string, std::vector<size_t>, std::less<>>;
 
-// `inputs` as one of them sees it: the values of those it depends on, and null for all others. Built
-// member by member as it is asked for, since flows may have thousands of inputs.
+// `inputs` as one of them sees it: the values of those it depends on, and null for all others.
+// Built member by member as it is asked for, since flows may have thousands of inputs.
 class VisibleInputs : public expression::View {
  public:
   VisibleInputs(const std::vector<Input>& inputs, const IdsByHead& by_head,
                 const std::vector<ResolvedInput>& resolved, std::set<size_t> dependencies)
-      : inputs_(inputs), by_head_(by_head), resolved_(resolved), dependencies_(std::move(dependencies)) {}
+      : inputs_(inputs),
+        by_head_(by_head),
+        resolved_(resolved),
+        dependencies_(std::move(dependencies)) {}
 
   std::optional<Value> Get(std::string_view key) const override {
     const auto found = by_head_.find(key);
@@ -229,8 +235,8 @@ class Resolution {
       if (found != index_.end() && found->second != i) dependencies.insert(found->second);
     }
     // No value of an evaluation outlives this call, so neither does the view.
-    const Overlay variables(Value::OfView(std::make_shared<VisibleInputs>(inputs_, by_head_, result_.inputs,
-                                                                          std::move(dependencies))),
+    const Overlay variables(Value::OfView(std::make_shared<VisibleInputs>(
+                                inputs_, by_head_, result_.inputs, std::move(dependencies))),
                             context_.variables);
     expression::EvaluationContext context = context_;
     context.variables = &variables;
@@ -255,7 +261,8 @@ class Resolution {
     return std::get<Value>(std::move(outcome));
   }
 
-  bool Enable(const Input& input, const expression::EvaluationContext& context, ResolvedInput* resolved) {
+  bool Enable(const Input& input, const expression::EvaluationContext& context,
+              ResolvedInput* resolved) {
     if (input.condition.empty()) return true;
     bool needs = false;
     std::string message;
@@ -266,7 +273,8 @@ class Resolution {
     return true;
   }
 
-  bool Choose(const Input& input, const expression::EvaluationContext& context, ResolvedInput* resolved) {
+  bool Choose(const Input& input, const expression::EvaluationContext& context,
+              ResolvedInput* resolved) {
     if (!resolved->enabled) return true;
     resolved->choices = input.values;
     if (input.expression.empty() || !input.values.empty()) return true;
@@ -279,15 +287,17 @@ class Resolution {
       return true;
     }
     if (value->is_string()) {
-      if (auto parsed = expression::ParseJson(value->AsString()); parsed.ok() && parsed->is_list()) {
+      if (auto parsed = expression::ParseJson(value->AsString());
+          parsed.ok() && parsed->is_list()) {
         value = *std::move(parsed);
       }
     }
     if (!value->is_sequence()) {
-      AddError(input,
-               absl::StrFormat("Invalid expression result. Expected a list of strings, but received %s",
-                               std::string(expression::JavaClassName(*value))),
-               resolved);
+      AddError(
+          input,
+          absl::StrFormat("Invalid expression result. Expected a list of strings, but received %s",
+                          std::string(expression::JavaClassName(*value))),
+          resolved);
       return true;
     }
     for (const Value& item : value->items()) {
@@ -296,11 +306,13 @@ class Resolution {
     return true;
   }
 
-  bool Give(const Input& input, const expression::EvaluationContext& context, ResolvedInput* resolved) {
+  bool Give(const Input& input, const expression::EvaluationContext& context,
+            ResolvedInput* resolved) {
     if (!resolved->enabled || !resolved->errors.empty()) return true;
     Value value;
     const auto given = supplied_.find(input.id);
-    if (given != supplied_.end() && !(given->second.is_string() && given->second.AsString().empty())) {
+    if (given != supplied_.end() &&
+        !(given->second.is_string() && given->second.AsString().empty())) {
       value = given->second;
     }
     if (value.is_null()) {

@@ -1,7 +1,7 @@
 // ResolveInputs turns what a caller supplied into the inputs of an execution.
 //
-// It is pure and may be called again: when an expression lacks a fact the outcome is Need; fetch the
-// facts, put them into the context and call again with the same arguments.
+// It is pure and may be called again: when an expression lacks a fact the outcome is Need; fetch
+// the facts, put them into the context and call again with the same arguments.
 //
 // Threads     Safe from many at once.
 #pragma once
@@ -36,7 +36,8 @@ struct ResolvedInputs {
   std::vector<ResolvedInput> inputs;  // In order of declaration.
   std::vector<std::string> unknown;   // Supplied, not declared: worth a warning.
 
-  // The inputs as the execution stores them: a map, dots of ids made nesting, disabled ones left out.
+  // The inputs as the execution stores them: a map, dots of ids made nesting, disabled ones left
+  // out.
   expression::Value Values() const;
   // The errors of enabled inputs, in order of declaration; the first one refuses the start.
   std::vector<std::string> Errors() const;
@@ -44,8 +45,8 @@ struct ResolvedInputs {
 
 using InputsOutcome = std::variant<ResolvedInputs, expression::Need>;
 
-// `context` supplies facts, clock, seed and the variables beside `inputs` (flow, vars, execution, …).
-// Conditions and expressions see, of the inputs, only those they depend on.
+// `context` supplies facts, clock, seed and the variables beside `inputs` (flow, vars, execution,
+// …). Conditions and expressions see, of the inputs, only those they depend on.
 InputsOutcome ResolveInputs(const std::vector<Input>& inputs, const SuppliedInputs& supplied,
                             const expression::Renderer& renderer,
                             const expression::EvaluationContext& context);

@@ -11,7 +11,8 @@ namespace orch::flow {
 
 using expression::Value;
 
-OutputsOutcome ResolveOutputs(const std::vector<Output>& outputs, const expression::Renderer& renderer,
+OutputsOutcome ResolveOutputs(const std::vector<Output>& outputs,
+                              const expression::Renderer& renderer,
                               const expression::EvaluationContext& context) {
   ResolvedOutputs resolved;
   expression::MapBuilder values;
@@ -41,12 +42,13 @@ OutputsOutcome ResolveOutputs(const std::vector<Output>& outputs, const expressi
     const auto fail = [&](std::string_view reason) {
       if (failed) return;
       failed = expression::Error{expression::Error::Code::kEval,
-                                 absl::StrFormat("Invalid value for output `%s`. Cause: %s", output.id,
-                                                 std::string(reason)),
+                                 absl::StrFormat("Invalid value for output `%s`. Cause: %s",
+                                                 output.id, std::string(reason)),
                                  0};
     };
     if (value.is_null()) {
-      const bool may_be_null = output.type == "STRING" || output.type == "JSON" || output.type == "YAML";
+      const bool may_be_null =
+          output.type == "STRING" || output.type == "JSON" || output.type == "YAML";
       if (output.required && !may_be_null) {
         fail("null is no " + output.type);
       } else {

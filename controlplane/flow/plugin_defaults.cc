@@ -141,8 +141,8 @@ void CheckProperties(Reading* reading, const Default& entry) {
   for (const YamlEntry& value : entry.values->entries) {
     if (std::find(names.begin(), names.end(), value.key) != names.end()) continue;
     reading->Error(value.key_mark, "pluginDefaults",
-                   absl::StrFormat("Invalid Plugin Default: `%s` has no property `%s`%s", entry.type,
-                                   value.key, reading->Suggest(value.key, names)));
+                   absl::StrFormat("Invalid Plugin Default: `%s` has no property `%s`%s",
+                                   entry.type, value.key, reading->Suggest(value.key, names)));
   }
 }
 
@@ -166,9 +166,10 @@ void ReadSection(Reading* reading, const YamlNode& root, const std::string& name
     if (entry.type.empty()) {
       reading->Error(item.mark, path + ".type", "Invalid Plugin Default: `type` must not be null");
     }
-    if (entry.values == nullptr && (fields.Entry("values") == nullptr ||
-                                    fields.Entry("values")->value->is_null())) {
-      reading->Error(item.mark, path + ".values", "Invalid Plugin Default: `values` must not be null");
+    if (entry.values == nullptr &&
+        (fields.Entry("values") == nullptr || fields.Entry("values")->value->is_null())) {
+      reading->Error(item.mark, path + ".values",
+                     "Invalid Plugin Default: `values` must not be null");
     }
     fields.Done();
     if (entry.type.empty() || entry.values == nullptr) continue;

@@ -24,35 +24,42 @@ TEST(PluginDefaults, ValuesAreMergedByTheirStrength) {
     const char* properties;
   };
   const Case cases[] = {
-      {"a default fills what is absent", "[{type: acme.Do, values: {x: 1}}]", "type: acme.Do", R"({"x":1})"},
-      {"what is written wins", "[{type: acme.Do, values: {x: 1}}]", "type: acme.Do, x: 2", R"({"x":2})"},
-      {"a null takes the default", "[{type: acme.Do, values: {x: 1}}]", "type: acme.Do, x: null", R"({"x":1})"},
+      {"a default fills what is absent", "[{type: acme.Do, values: {x: 1}}]", "type: acme.Do",
+       R"({"x":1})"},
+      {"what is written wins", "[{type: acme.Do, values: {x: 1}}]", "type: acme.Do, x: 2",
+       R"({"x":2})"},
+      {"a null takes the default", "[{type: acme.Do, values: {x: 1}}]", "type: acme.Do, x: null",
+       R"({"x":1})"},
       {"forced wins over what is written", "[{type: acme.Do, forced: true, values: {x: 1}}]",
        "type: acme.Do, x: 2", R"({"x":1})"},
-      {"the first listed wins", "[{type: acme.Do, values: {x: 1}}, {type: acme.Do, values: {x: 2, y: 3}}]",
-       "type: acme.Do", R"({"x":1,"y":3})"},
+      {"the first listed wins",
+       "[{type: acme.Do, values: {x: 1}}, {type: acme.Do, values: {x: 2, y: 3}}]", "type: acme.Do",
+       R"({"x":1,"y":3})"},
       {"the first forced wins",
-       "[{type: acme.Do, forced: true, values: {x: 1}}, {type: acme.Do, forced: true, values: {x: 2}}]",
+       "[{type: acme.Do, forced: true, values: {x: 1}}, {type: acme.Do, forced: true, values: {x: "
+       "2}}]",
        "type: acme.Do", R"({"x":1})"},
       {"forced wins over an earlier one that is not",
-       "[{type: acme.Do, values: {x: 1}}, {type: acme.Do, forced: true, values: {x: 2}}]", "type: acme.Do",
-       R"({"x":2})"},
+       "[{type: acme.Do, values: {x: 1}}, {type: acme.Do, forced: true, values: {x: 2}}]",
+       "type: acme.Do", R"({"x":2})"},
       {"a prefix matches", "[{type: acme., values: {x: 1}}]", "type: acme.Do", R"({"x":1})"},
       {"names are taken as they are written", "[{type: io.kestra.plugin.acme.Do, values: {x: 1}}]",
        "type: acme.Do", "{}"},
       {"maps merge deeply, lists one after the other",
-       "[{type: acme.Do, values: {m: {a: 1, b: {c: 2}}, l: [1]}}]", "type: acme.Do, m: {b: {d: 3}}, l: [2]",
-       R"({"m":{"b":{"d":3,"c":2},"a":1},"l":[1,2]})"},
-      {"forced lists come after", "[{type: acme.Do, forced: true, values: {l: [1]}}]", "type: acme.Do, l: [2]",
-       R"({"l":[2,1]})"},
+       "[{type: acme.Do, values: {m: {a: 1, b: {c: 2}}, l: [1]}}]",
+       "type: acme.Do, m: {b: {d: 3}}, l: [2]", R"({"m":{"b":{"d":3,"c":2},"a":1},"l":[1,2]})"},
+      {"forced lists come after", "[{type: acme.Do, forced: true, values: {l: [1]}}]",
+       "type: acme.Do, l: [2]", R"({"l":[2,1]})"},
       {"objects inside tasks get theirs", "[{type: acme.Runner, values: {x: 1}}]",
        "type: acme.Do, runner: {type: acme.Runner}", R"({"runner":{"type":"acme.Runner","x":1}})"},
-      {"an unknown property of a prefix is passed over", "[{type: debug., values: {nosuch: 1, format: f}}]",
-       "type: debug.Return", R"({"format":"f"})"},
+      {"an unknown property of a prefix is passed over",
+       "[{type: debug., values: {nosuch: 1, format: f}}]", "type: debug.Return",
+       R"({"format":"f"})"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
-    const ReadResult result = Read(std::string("pluginDefaults: ") + c.defaults + "\ntasks: [{id: t, " + c.task + "}]\n");
+    const ReadResult result =
+        Read(std::string("pluginDefaults: ") + c.defaults + "\ntasks: [{id: t, " + c.task + "}]\n");
     ASSERT_NE(result.flow, nullptr);
     EXPECT_EQ(expression::ToJson(result.flow->FindTask("t")->properties), c.properties);
   }
@@ -65,12 +72,14 @@ TEST(PluginDefaults, BasePropertiesAndChildrenGetThemToo) {
   ASSERT_NE(result.flow, nullptr);
   EXPECT_EQ(result.flow->FindTask("t")->timeout, "PT9S");
   // What the author wrote is shown without them.
-  EXPECT_EQ(expression::ToJson(result.flow->FindTask("t")->as_written), R"({"id":"t","type":"debug.Return"})");
+  EXPECT_EQ(expression::ToJson(result.flow->FindTask("t")->as_written),
+            R"({"id":"t","type":"debug.Return"})");
 }
 
 TEST(PluginDefaults, TheSectionIsChecked) {
   const ReadResult result = Read(
-      "pluginDefaults:\n- {values: {x: 1}}\n- {type: log.Log}\n- {type: log.Log, values: {mesage: 1}, other: 2}\n"
+      "pluginDefaults:\n- {values: {x: 1}}\n- {type: log.Log}\n- {type: log.Log, values: {mesage: "
+      "1}, other: 2}\n"
       "tasks: [{id: t, type: log.Log, message: m}]\n");
   std::vector<std::string> texts;
   for (const Complaint& complaint : result.complaints) {
@@ -78,12 +87,14 @@ TEST(PluginDefaults, TheSectionIsChecked) {
   }
   EXPECT_THAT(
       texts,
-      ElementsAre(
-          "line 4, column 3: pluginDefaults[0].type: Invalid Plugin Default: `type` must not be null",
-          "line 5, column 3: pluginDefaults[1].values: Invalid Plugin Default: `values` must not be null",
-          "line 6, column 28: pluginDefaults: Invalid Plugin Default: `log.Log` has no property `mesage`; did "
-          "you mean `message`?",
-          "line 6, column 40: pluginDefaults[2].other: Unrecognized field \"other\""));
+      ElementsAre("line 4, column 3: pluginDefaults[0].type: Invalid Plugin Default: `type` must "
+                  "not be null",
+                  "line 5, column 3: pluginDefaults[1].values: Invalid Plugin Default: `values` "
+                  "must not be null",
+                  "line 6, column 28: pluginDefaults: Invalid Plugin Default: `log.Log` has no "
+                  "property `mesage`; did "
+                  "you mean `message`?",
+                  "line 6, column 40: pluginDefaults[2].other: Unrecognized field \"other\""));
 }
 
 }  // namespace

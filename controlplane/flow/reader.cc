@@ -20,8 +20,8 @@ constexpr size_t kFlowIdLengthMax = 100;
 constexpr size_t kNamespaceLengthMax = 150;
 constexpr size_t kComplaintCountMax = 1'000;
 
-const char* const kReservedIds[] = {"pause", "resume", "force-run", "change-status", "kill", "executions",
-                                    "search", "source", "disable", "enable"};
+const char* const kReservedIds[] = {"pause",      "resume", "force-run", "change-status", "kill",
+                                    "executions", "search", "source",    "disable",       "enable"};
 
 // A value as the API's JSON shows it: nulls and base properties at their default are left out of
 // everything that has an id and a type.
@@ -40,7 +40,8 @@ Value Shown(const YamlNode& node) {
     if (is_object && value.is_null()) continue;
     const bool says_nothing = entry.key == "disabled" || entry.key == "allowFailure" ||
                               entry.key == "allowWarning" || entry.key == "logToFile";
-    if (is_object && says_nothing && value.kind == YamlNode::Kind::kBool && !ToValue(value).AsBool()) {
+    if (is_object && says_nothing && value.kind == YamlNode::Kind::kBool &&
+        !ToValue(value).AsBool()) {
       continue;
     }
     map.Set(entry.key, Shown(value));
@@ -50,7 +51,8 @@ Value Shown(const YamlNode& node) {
 
 class FlowReader {
  public:
-  FlowReader(Reading* reading, Flow* flow) : reading_(reading), flow_(flow), tasks_(reading, flow) {}
+  FlowReader(Reading* reading, Flow* flow)
+      : reading_(reading), flow_(flow), tasks_(reading, flow) {}
 
   void Read(const YamlNode& root) {
     Fields fields(reading_, root, "", "");
@@ -74,10 +76,12 @@ class FlowReader {
         flow_->namespace_.empty()) {
       reading_->MakeFatal();
     }
-    if (std::find(std::begin(kReservedIds), std::end(kReservedIds), flow_->id) != std::end(kReservedIds)) {
+    if (std::find(std::begin(kReservedIds), std::end(kReservedIds), flow_->id) !=
+        std::end(kReservedIds)) {
       reading_->Warn(fields->MarkOf("id"), "id",
                      absl::StrFormat("`%s` is a reserved word; start this flow by POST "
-                                     "/executions/trigger/%s/%s", flow_->id, flow_->namespace_, flow_->id));
+                                     "/executions/trigger/%s/%s",
+                                     flow_->id, flow_->namespace_, flow_->id));
     }
     fields->Take("tenantId");
     fields->Integer("revision");
@@ -102,7 +106,8 @@ class FlowReader {
     const EngineFeatures& features = reading_->options.features;
     const YamlNode* tasks = fields->Take("tasks");
     if (tasks != nullptr && !tasks->is_list()) {
-      reading_->Fatal(tasks->mark, "tasks", absl::StrFormat("must be a list of tasks, not %s", tasks->KindName()));
+      reading_->Fatal(tasks->mark, "tasks",
+                      absl::StrFormat("must be a list of tasks, not %s", tasks->KindName()));
     } else if (tasks == nullptr || tasks->items.empty()) {
       reading_->Fatal(fields->MarkOf("tasks"), "tasks", "must not be empty");
     } else {
@@ -138,7 +143,8 @@ class FlowReader {
       Fields listener(reading_, node, path, path);
       Listener& read = flow_->listeners.emplace_back();
       read.description = listener.Text("description");
-      if (const YamlNode* conditions = listener.List("conditions")) read.conditions = ToValue(*conditions);
+      if (const YamlNode* conditions = listener.List("conditions"))
+        read.conditions = ToValue(*conditions);
       const YamlNode* tasks = listener.List("tasks");
       if (tasks == nullptr || tasks->items.empty()) {
         reading_->Error(listener.MarkOf("tasks"), path + ".tasks", "must not be empty");
@@ -150,13 +156,17 @@ class FlowReader {
   }
 
   void ReadValues(Fields* fields) {
-    if (const YamlNode* labels = fields->Take("labels")) flow_->labels = ReadLabels(reading_, *labels, "labels");
-    if (const YamlNode* variables = fields->Map("variables")) flow_->variables = ToValue(*variables);
+    if (const YamlNode* labels = fields->Take("labels"))
+      flow_->labels = ReadLabels(reading_, *labels, "labels");
+    if (const YamlNode* variables = fields->Map("variables"))
+      flow_->variables = ToValue(*variables);
     if (const YamlNode* inputs = fields->List("inputs")) {
       flow_->inputs = ReadInputs(reading_, *inputs, "inputs");
     }
-    if (const YamlNode* outputs = fields->List("outputs")) flow_->outputs = ReadOutputs(reading_, *outputs);
-    if (const YamlNode* retry = fields->Map("retry")) flow_->retry = ReadRetry(reading_, *retry, "retry");
+    if (const YamlNode* outputs = fields->List("outputs"))
+      flow_->outputs = ReadOutputs(reading_, *outputs);
+    if (const YamlNode* retry = fields->Map("retry"))
+      flow_->retry = ReadRetry(reading_, *retry, "retry");
     if (const YamlNode* group = fields->Map("workerGroup")) {
       flow_->worker_group = ReadWorkerGroup(reading_, *group, "workerGroup");
     }
@@ -174,7 +184,8 @@ class FlowReader {
     const bool written = fields.Take("limit") != nullptr;
     const auto limit = fields.Integer("limit");
     if (!written || (limit && *limit < 1)) {
-      reading_->Error(fields.MarkOf("limit"), "concurrency.limit", "must be greater than or equal to 1");
+      reading_->Error(fields.MarkOf("limit"), "concurrency.limit",
+                      "must be greater than or equal to 1");
     }
     concurrency.limit = static_cast<int>(std::clamp<int64_t>(limit.value_or(1), 1, 1'000'000'000));
     const std::string behavior = fields.Word("behavior", {"QUEUE", "CANCEL", "FAIL"});
@@ -239,14 +250,16 @@ std::string TopLevelText(const YamlNode& root, const char* name) {
 }
 
 void SortAndBound(std::vector<Complaint>* complaints) {
-  std::stable_sort(complaints->begin(), complaints->end(), [](const Complaint& a, const Complaint& b) {
-    return std::pair(a.mark.line, a.mark.column) < std::pair(b.mark.line, b.mark.column);
-  });
+  std::stable_sort(
+      complaints->begin(), complaints->end(), [](const Complaint& a, const Complaint& b) {
+        return std::pair(a.mark.line, a.mark.column) < std::pair(b.mark.line, b.mark.column);
+      });
   // An alias or a default that is wrong is wrong everywhere: once is enough.
   complaints->erase(std::unique(complaints->begin(), complaints->end(),
                                 [](const Complaint& a, const Complaint& b) {
-                                  return a.mark.line == b.mark.line && a.mark.column == b.mark.column &&
-                                         a.path == b.path && a.message == b.message;
+                                  return a.mark.line == b.mark.line &&
+                                         a.mark.column == b.mark.column && a.path == b.path &&
+                                         a.message == b.message;
                                 }),
                     complaints->end());
   if (complaints->size() <= kComplaintCountMax) return;
@@ -263,8 +276,8 @@ void SortAndBound(std::vector<Complaint>* complaints) {
 
 EngineFeatures EngineFeatures::All() {
   EngineFeatures all;
-  all.flowables = {"flow.Sequential", "flow.Parallel", "flow.If", "flow.ForEach", "flow.Switch",
-                   "flow.Dag", "flow.AllowFailure", "flow.Sleep"};
+  all.flowables = {"flow.Sequential", "flow.Parallel", "flow.If",           "flow.ForEach",
+                   "flow.Switch",     "flow.Dag",      "flow.AllowFailure", "flow.Sleep"};
   all.errors = all.finally = all.after_execution = all.listeners = true;
   all.retry = all.concurrency = all.triggers = all.sla = all.checks = all.quotas = true;
   all.task_cache = all.log_to_file = all.worker_group = all.worker_selector = true;

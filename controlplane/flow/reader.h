@@ -1,7 +1,7 @@
 // ReadFlow turns the text of a flow into a Flow, or into every reason why it cannot.
 //
-// It is pure: the same text, types and options give the same result. All complaints come at once, in
-// the order of the lines they are about.
+// It is pure: the same text, types and options give the same result. All complaints come at once,
+// in the order of the lines they are about.
 //
 // Memory      Bounded by YamlLimits: they are checked before anything is built.
 // Threads     Safe from many at once.

@@ -33,10 +33,12 @@ TEST(ReaderRobustness, TextsMadeToHurtAreRefused) {
   };
   std::string bomb = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n";
   for (char c = 'b'; c <= 'z'; ++c) {
-    bomb += absl::StrFormat("%c: &%c [%s*%c]\n", c, c, Repeat(absl::StrFormat("*%c, ", c - 1), 8), c - 1);
+    bomb += absl::StrFormat("%c: &%c [%s*%c]\n", c, c, Repeat(absl::StrFormat("*%c, ", c - 1), 8),
+                            c - 1);
   }
   const Case cases[] = {
-      {"lists in lists", kHead + std::string("tasks: ") + std::string(500'000, '['), "nest deeper than 256"},
+      {"lists in lists", kHead + std::string("tasks: ") + std::string(500'000, '['),
+       "nest deeper than 256"},
       {"maps in maps", Repeat("{a: ", 200'000), "nest deeper than 256"},
       {"dashes", Repeat("- ", 500'000) + "a", "nest deeper than 256"},
       {"question marks", Repeat("? ", 500'000), "nest deeper than 256"},
@@ -50,25 +52,30 @@ TEST(ReaderRobustness, TextsMadeToHurtAreRefused) {
       {"exclamation marks", std::string(kMegabyte, '!'), "line 1"},
       {"quotes", std::string(kMegabyte, '"'), "line 1"},
       {"percent signs", std::string(kMegabyte, '%'), "line 1"},
-      {"unknown fields", kHead + Numbered(20'000, [](int i) { return absl::StrFormat("f%d: x\n", i); }),
+      {"unknown fields",
+       kHead + Numbered(20'000, [](int i) { return absl::StrFormat("f%d: x\n", i); }),
        "Unrecognized field"},
       {"unknown types",
        kHead + std::string("tasks:\n") +
-           Numbered(3'000, [](int i) { return absl::StrFormat("- {id: t%d, type: log.Logg}\n", i); }),
+           Numbered(3'000,
+                    [](int i) { return absl::StrFormat("- {id: t%d, type: log.Logg}\n", i); }),
        "Invalid type: log.Logg"},
       {"inputs in a ring",
        kHead + Numbered(1, [](int) { return std::string("inputs:\n"); }) +
            Numbered(3'000,
                     [](int i) {
-                      return absl::StrFormat("- {id: i%d, type: STRING, dependsOn: {inputs: [i%d]}}\n", i,
-                                             (i + 1) % 3'000);
+                      return absl::StrFormat(
+                          "- {id: i%d, type: STRING, dependsOn: {inputs: [i%d]}}\n", i,
+                          (i + 1) % 3'000);
                     }),
        "inputs depend on each other"},
       {"defaults that multiply",
        kHead + std::string("pluginDefaults:\n") +
            Repeat("- {type: l, values: {message: [a, b, c, d, e, f, g]}}\n", 500) + "tasks:\n" +
            Numbered(2'000,
-                    [](int i) { return absl::StrFormat("- {id: t%d, type: log.Log, message: [x]}\n", i); }),
+                    [](int i) {
+                      return absl::StrFormat("- {id: t%d, type: log.Log, message: [x]}\n", i);
+                    }),
        "the defaults make the flow too large"},
   };
   const TaskTypes types = *TaskTypes::BuiltIn();
@@ -89,17 +96,21 @@ TEST(ReaderRobustness, TextsMadeToHurtAreRefused) {
 TEST(ReaderRobustness, WhatIsLargeButRightIsRead) {
   const TaskTypes types = *TaskTypes::BuiltIn();
   const ReadResult many = ReadFlow(
-      kHead + std::string("tasks:\n") + Numbered(5'000, [](int i) {
-        return absl::StrFormat("- {id: t%d, type: log.Log, message: x}\n", i);
-      }),
+      kHead + std::string("tasks:\n") +
+          Numbered(
+              5'000,
+              [](int i) { return absl::StrFormat("- {id: t%d, type: log.Log, message: x}\n", i); }),
       types);
   ASSERT_NE(many.flow, nullptr);
   EXPECT_EQ(many.flow->tasks_by_index.size(), 5'000u);
 
   // 120 Sequentials in each other: two levels of YAML each.
-  const std::string deep = kHead + std::string("tasks: ") + Numbered(120, [](int i) {
-    return absl::StrFormat("[{id: s%d, type: flow.Sequential, tasks: ", i);
-  }) + "[{id: z, type: debug.Return}]" + Repeat("}]", 120);
+  const std::string deep =
+      kHead + std::string("tasks: ") +
+      Numbered(
+          120,
+          [](int i) { return absl::StrFormat("[{id: s%d, type: flow.Sequential, tasks: ", i); }) +
+      "[{id: z, type: debug.Return}]" + Repeat("}]", 120);
   const ReadResult nested = ReadFlow(deep, types);
   ASSERT_NE(nested.flow, nullptr);
   EXPECT_EQ(nested.flow->FindTask("z")->parent, nested.flow->FindTask("s119")->index);
@@ -110,7 +121,8 @@ TEST(ReaderRobustness, ABrokenFlowIsAnAnswer) {
   const std::string yaml =
       "id: main\nnamespace: a.b\nlabels: {a: b}\ninputs:\n- {id: i, type: INT, defaults: 3}\n"
       "pluginDefaults: [{type: log., values: {level: WARN}}]\ntasks:\n- id: p\n  type: flow.If\n"
-      "  condition: \"{{ inputs.i > 2 }}\"\n  then: &t\n  - {id: l, type: log.Log, message: [a, 'b']}\n"
+      "  condition: \"{{ inputs.i > 2 }}\"\n  then: &t\n  - {id: l, type: log.Log, message: [a, "
+      "'b']}\n"
       "outputs: [{id: o, type: STRING, value: |\n  x\n}]\n";
   const TaskTypes types = *TaskTypes::BuiltIn();
   for (size_t i = 0; i <= yaml.size(); ++i) {

@@ -23,7 +23,8 @@ void Reading::NotYet(Mark mark, std::string path, const std::string& what) {
   Error(mark, std::move(path), absl::StrFormat("`%s` cannot be run by this release yet", what));
 }
 
-std::string Reading::Suggest(std::string_view word, const std::vector<std::string>& candidates) const {
+std::string Reading::Suggest(std::string_view word,
+                             const std::vector<std::string>& candidates) const {
   return may_suggest() ? DidYouMean(word, candidates) : "";
 }
 
@@ -125,9 +126,10 @@ std::optional<absl::Duration> Fields::Duration(std::string_view name) {
   if (node == nullptr) return std::nullopt;
   if (node->is_scalar()) {
     if (const auto duration = ParseDuration(node->text)) return duration;
-    reading_->Error(node->mark, PathOf(name),
-                    absl::StrFormat("`%s` is no duration; write `PT30S`, `P1D` or a number of seconds",
-                                    node->text.substr(0, 100)));
+    reading_->Error(
+        node->mark, PathOf(name),
+        absl::StrFormat("`%s` is no duration; write `PT30S`, `P1D` or a number of seconds",
+                        node->text.substr(0, 100)));
     return std::nullopt;
   }
   WrongKind(*node, name, "a duration");
@@ -183,7 +185,8 @@ std::string Fields::Word(std::string_view name, std::initializer_list<const char
   return "";
 }
 
-bool Fields::Id(std::string_view name, std::string_view pattern, size_t length_max, std::string* id) {
+bool Fields::Id(std::string_view name, std::string_view pattern, size_t length_max,
+                std::string* id) {
   const YamlNode* node = Take(name);
   if (node == nullptr) {
     reading_->Error(MarkOf(name), PathOf(name), "must not be null");
@@ -204,7 +207,8 @@ bool Fields::Id(std::string_view name, std::string_view pattern, size_t length_m
     return false;
   }
   if (!MatchesIdPattern(*id, pattern)) {
-    reading_->Error(node->mark, PathOf(name), absl::StrFormat("must match \"%s\"", std::string(pattern)));
+    reading_->Error(node->mark, PathOf(name),
+                    absl::StrFormat("must match \"%s\"", std::string(pattern)));
     return false;
   }
   return true;

@@ -71,13 +71,13 @@ class Fields {
   const YamlNode* Take(std::string_view name);
   const YamlEntry* Entry(std::string_view name) const { return map_.Find(name); }
 
-  std::string Text(std::string_view name);                      // Any scalar, as written; "" when absent.
+  std::string Text(std::string_view name);  // Any scalar, as written; "" when absent.
   bool Flag(std::string_view name, bool fallback);
-  std::optional<int64_t> Integer(std::string_view name);        // Written out, not an expression.
+  std::optional<int64_t> Integer(std::string_view name);  // Written out, not an expression.
   std::optional<double> Number(std::string_view name);
   std::optional<absl::Duration> Duration(std::string_view name);
-  std::vector<std::string> Texts(std::string_view name);        // A list of scalars.
-  const YamlNode* List(std::string_view name);                  // nullptr, with a complaint, if it is none.
+  std::vector<std::string> Texts(std::string_view name);  // A list of scalars.
+  const YamlNode* List(std::string_view name);  // nullptr, with a complaint, if it is none.
   const YamlNode* Map(std::string_view name);
   // One of the words; anything else is an error and gives "".
   std::string Word(std::string_view name, std::initializer_list<const char*> words);
@@ -85,7 +85,7 @@ class Fields {
   bool Id(std::string_view name, std::string_view pattern_text, size_t length_max, std::string* id);
 
   std::string PathOf(std::string_view name) const;
-  Mark MarkOf(std::string_view name) const;                     // Of the value, or of the map.
+  Mark MarkOf(std::string_view name) const;  // Of the value, or of the map.
   Mark KeyMarkOf(std::string_view name) const;
 
   // Complains about every field that was not taken.

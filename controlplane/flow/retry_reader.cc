@@ -32,26 +32,32 @@ std::optional<Retry> ReadRetry(Reading* reading, const YamlNode& node, const std
       retry.delay_factor = fields.Number("delayFactor").value_or(2);
     }
   } else {
-    for (const char* name : {"interval", "minInterval", "maxInterval", "delayFactor"}) fields.Take(name);
+    for (const char* name : {"interval", "minInterval", "maxInterval", "delayFactor"})
+      fields.Take(name);
   }
   const auto attempts = fields.Integer("maxAttempts");
   const auto attempts_old = fields.Integer("maxAttempt");
-  for (const auto& [name, count] : {std::pair("maxAttempts", attempts), {"maxAttempt", attempts_old}}) {
+  for (const auto& [name, count] :
+       {std::pair("maxAttempts", attempts), {"maxAttempt", attempts_old}}) {
     if (count && *count < 1) {
-      reading->Error(fields.MarkOf(name), fields.PathOf(name), "must be greater than or equal to 1");
+      reading->Error(fields.MarkOf(name), fields.PathOf(name),
+                     "must be greater than or equal to 1");
     }
   }
   if (const auto count = attempts ? attempts : attempts_old) {
-    retry.attempt_count_max = static_cast<int>(std::min<int64_t>(std::max<int64_t>(*count, 1), 1'000'000));
+    retry.attempt_count_max =
+        static_cast<int>(std::min<int64_t>(std::max<int64_t>(*count, 1), 1'000'000));
   }
   retry.duration_max = fields.Duration("maxDuration");
   retry.warning_on_retry = fields.Flag("warningOnRetry", false);
-  if (fields.Word("behavior", {"RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"}) == "CREATE_NEW_EXECUTION") {
+  if (fields.Word("behavior", {"RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"}) ==
+      "CREATE_NEW_EXECUTION") {
     retry.behavior = Retry::Behavior::kCreateNewExecution;
   }
   fields.Done();
   if (has_bounds) {
-    const auto less = [&](const char* small, absl::Duration a, const char* large, absl::Duration b) {
+    const auto less = [&](const char* small, absl::Duration a, const char* large,
+                          absl::Duration b) {
       if (a < b) return;
       reading->Error(fields.MarkOf(small), fields.PathOf(small),
                      absl::StrFormat("'%s' must be less than '%s'", small, large));

@@ -10,7 +10,8 @@ namespace {
 using expression::Value;
 
 absl::Status Bad(std::string_view keyword, std::string_view why) {
-  return absl::InvalidArgumentError(absl::StrFormat("`%s` of a schema %s", std::string(keyword), std::string(why)));
+  return absl::InvalidArgumentError(
+      absl::StrFormat("`%s` of a schema %s", std::string(keyword), std::string(why)));
 }
 
 absl::StatusOr<uint8_t> TypeOf(const Value& name) {

@@ -27,23 +27,29 @@ namespace orch::flow {
 
 struct Schema {
   enum Type : uint8_t {
-    kNull = 1, kBoolean = 2, kInteger = 4, kNumber = 8, kString = 16, kArray = 32, kObject = 64,
+    kNull = 1,
+    kBoolean = 2,
+    kInteger = 4,
+    kNumber = 8,
+    kString = 16,
+    kArray = 32,
+    kObject = 64,
   };
-  uint8_t types = 0;                                    // Union; 0: any.
-  std::vector<expression::Value> values;                // enum; empty: any.
+  uint8_t types = 0;                      // Union; 0: any.
+  std::vector<expression::Value> values;  // enum; empty: any.
   std::vector<std::string> required;
   std::vector<std::pair<std::string, std::shared_ptr<const Schema>>> properties;
-  bool additional = true;                               // Whether other members are allowed,
-  std::shared_ptr<const Schema> additional_schema;      // and what they look like.
+  bool additional = true;                           // Whether other members are allowed,
+  std::shared_ptr<const Schema> additional_schema;  // and what they look like.
   std::shared_ptr<const Schema> items;
-  std::vector<std::shared_ptr<const Schema>> any_of;    // oneOf as well.
+  std::vector<std::shared_ptr<const Schema>> any_of;  // oneOf as well.
   std::optional<expression::Regex> pattern;
   std::string pattern_text;
   std::optional<double> minimum, maximum;
   std::optional<int64_t> min_items;
   std::string format;
   std::optional<expression::Value> default_value;
-  bool dynamic = true;                                  // May be an expression.
+  bool dynamic = true;  // May be an expression.
   bool deprecated = false;
   std::string title;
   std::string description;

@@ -31,9 +31,12 @@ struct Checker {
 
   void Check(const YamlNode& node, const Schema& schema, bool dynamic, const std::string& path);
   void CheckKind(const YamlNode& node, const Schema& schema, bool dynamic, const std::string& path);
-  void CheckAnyOf(const YamlNode& node, const Schema& schema, bool dynamic, const std::string& path);
-  void CheckMembers(const YamlNode& node, const Schema& schema, bool dynamic, const std::string& path);
-  void CheckScalar(const YamlNode& node, const Schema& schema, bool dynamic, const std::string& path);
+  void CheckAnyOf(const YamlNode& node, const Schema& schema, bool dynamic,
+                  const std::string& path);
+  void CheckMembers(const YamlNode& node, const Schema& schema, bool dynamic,
+                    const std::string& path);
+  void CheckScalar(const YamlNode& node, const Schema& schema, bool dynamic,
+                   const std::string& path);
 };
 
 bool IsBooleanText(std::string_view text) {
@@ -42,8 +45,10 @@ bool IsBooleanText(std::string_view text) {
 }
 
 std::string_view Trim(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
+    text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -55,8 +60,9 @@ bool IsNumberText(std::string_view text, bool fraction_allowed) {
 
 std::string TypeNames(uint8_t types) {
   static constexpr std::pair<Schema::Type, const char*> kNames[] = {
-      {Schema::kString, "a text"},   {Schema::kInteger, "an integer"}, {Schema::kNumber, "a number"},
-      {Schema::kBoolean, "a boolean"}, {Schema::kArray, "a list"},     {Schema::kObject, "a map"}};
+      {Schema::kString, "a text"},   {Schema::kInteger, "an integer"},
+      {Schema::kNumber, "a number"}, {Schema::kBoolean, "a boolean"},
+      {Schema::kArray, "a list"},    {Schema::kObject, "a map"}};
   std::string names;
   for (const auto& [type, name] : kNames) {
     if ((types & type) == 0) continue;
@@ -156,8 +162,9 @@ void Checker::CheckMembers(const YamlNode& node, const Schema& schema, bool dyna
   if (node.is_list()) {
     if (schema.min_items && static_cast<int64_t>(node.items.size()) < *schema.min_items) {
       Add(Severity::kError, node, path,
-          *schema.min_items == 1 ? "must not be empty"
-                                 : absl::StrFormat("must have at least %d members", *schema.min_items));
+          *schema.min_items == 1
+              ? "must not be empty"
+              : absl::StrFormat("must have at least %d members", *schema.min_items));
     }
     if (schema.items == nullptr) return;
     for (size_t i = 0; i < node.items.size(); ++i) {
@@ -222,7 +229,8 @@ void Checker::CheckScalar(const YamlNode& node, const Schema& schema, bool dynam
               absl::StrFormat("must be greater than or equal to %g", *schema.minimum));
     }
     if (schema.maximum && number > *schema.maximum) {
-      AddSoft(dynamic, node, path, absl::StrFormat("must be less than or equal to %g", *schema.maximum));
+      AddSoft(dynamic, node, path,
+              absl::StrFormat("must be less than or equal to %g", *schema.maximum));
     }
   }
 }

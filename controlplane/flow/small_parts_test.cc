@@ -63,10 +63,16 @@ TEST(Graph, WhatReachesItselfIsOnACycle) {
   EXPECT_THAT(OnCycles({}), ElementsAre());
   EXPECT_THAT(OnCycles({{"a", {"b"}}, {"b", {"c"}}, {"c", {}}}), ElementsAre());
   EXPECT_THAT(OnCycles({{"a", {"a"}}, {"b", {"a"}}}), ElementsAre("a"));
-  EXPECT_THAT(OnCycles({{"d", {"a"}}, {"a", {"b"}}, {"b", {"c", "x"}}, {"c", {"a"}}, {"e", {"f"}}, {"f", {"e"}}}),
+  EXPECT_THAT(OnCycles({{"d", {"a"}},
+                        {"a", {"b"}},
+                        {"b", {"c", "x"}},
+                        {"c", {"a"}},
+                        {"e", {"f"}},
+                        {"f", {"e"}}}),
               ElementsAre("a", "b", "c", "e", "f"));
   std::vector<std::pair<std::string, std::vector<std::string>>> ring;
-  for (int i = 0; i < 50'000; ++i) ring.push_back({std::to_string(i), {std::to_string((i + 1) % 50'000)}});
+  for (int i = 0; i < 50'000; ++i)
+    ring.push_back({std::to_string(i), {std::to_string((i + 1) % 50'000)}});
   EXPECT_EQ(OnCycles(ring).size(), 50'000u);
 }
 
@@ -82,15 +88,18 @@ TEST(Source, ARevisionLineSaysNothing) {
 }
 
 TEST(Source, AFlowIsDisabledWhereItsAuthorWould) {
-  EXPECT_EQ(WithDisabled("id: a\nnamespace: b\ntasks: []\n", true), "id: a\nnamespace: b\ndisabled: true\ntasks: []\n");
-  EXPECT_EQ(WithDisabled("id: a\ndisabled: true # why\nnamespace: b\n", false), "id: a\nnamespace: b\n");
+  EXPECT_EQ(WithDisabled("id: a\nnamespace: b\ntasks: []\n", true),
+            "id: a\nnamespace: b\ndisabled: true\ntasks: []\n");
+  EXPECT_EQ(WithDisabled("id: a\ndisabled: true # why\nnamespace: b\n", false),
+            "id: a\nnamespace: b\n");
   EXPECT_EQ(WithDisabled("disabled: false\nnamespace: b", true), "disabled: true\nnamespace: b");
   EXPECT_EQ(WithDisabled("namespace: b", true), "namespace: b\ndisabled: true\n");
   EXPECT_EQ(WithDisabled("id: a\n", false), "id: a\n");
 }
 
 TEST(Source, DocumentsAreSplitAtTheirSeparators) {
-  const auto documents = SplitDocuments("id: a\n---\n# nothing\n---\nid: b\ntext: ---\n--- # c\nid: c");
+  const auto documents =
+      SplitDocuments("id: a\n---\n# nothing\n---\nid: b\ntext: ---\n--- # c\nid: c");
   ASSERT_EQ(documents.size(), 3u);
   EXPECT_EQ(documents[0].text, "id: a\n");
   EXPECT_EQ(documents[0].line_offset, 0);

@@ -21,8 +21,10 @@ void ForEachLine(std::string_view source, Line line) {
 }
 
 std::string_view Trim(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
+    text.remove_suffix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
+    text.remove_prefix(1);
   return text;
 }
 
@@ -62,7 +64,9 @@ std::string WithoutRevision(std::string_view source) {
   return text;
 }
 
-bool SameSource(std::string_view a, std::string_view b) { return WithoutRevision(a) == WithoutRevision(b); }
+bool SameSource(std::string_view a, std::string_view b) {
+  return WithoutRevision(a) == WithoutRevision(b);
+}
 
 std::string SourceDigest(std::string_view source) {
   const std::string text = WithoutRevision(source);

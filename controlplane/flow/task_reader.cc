@@ -29,10 +29,14 @@ bool IsNoTask(std::string_view canonical) {
 
 Flowable FlowableOf(std::string_view canonical) {
   static constexpr std::pair<std::string_view, Flowable> kFlowables[] = {
-      {"flow.Sequential", Flowable::kSequential}, {"flow.Parallel", Flowable::kParallel},
-      {"flow.If", Flowable::kIf},                 {"flow.ForEach", Flowable::kForEach},
-      {"flow.Switch", Flowable::kSwitch},         {"flow.Dag", Flowable::kDag},
-      {"flow.AllowFailure", Flowable::kAllowFailure}, {"flow.Sleep", Flowable::kSleep}};
+      {"flow.Sequential", Flowable::kSequential},
+      {"flow.Parallel", Flowable::kParallel},
+      {"flow.If", Flowable::kIf},
+      {"flow.ForEach", Flowable::kForEach},
+      {"flow.Switch", Flowable::kSwitch},
+      {"flow.Dag", Flowable::kDag},
+      {"flow.AllowFailure", Flowable::kAllowFailure},
+      {"flow.Sleep", Flowable::kSleep}};
   for (const auto& [name, flowable] : kFlowables) {
     if (name == canonical) return flowable;
   }
@@ -42,7 +46,8 @@ Flowable FlowableOf(std::string_view canonical) {
 // A base property at its default says nothing: the API's JSON leaves it out.
 bool IsDefault(const YamlEntry& entry) {
   if (entry.value->is_null()) return true;
-  static constexpr std::string_view kFalse[] = {"disabled", "allowFailure", "allowWarning", "logToFile"};
+  static constexpr std::string_view kFalse[] = {"disabled", "allowFailure", "allowWarning",
+                                                "logToFile"};
   return std::find(std::begin(kFalse), std::end(kFalse), entry.key) != std::end(kFalse) &&
          entry.value->kind == YamlNode::Kind::kBool && entry.value->text[0] != 't' &&
          entry.value->text[0] != 'T';
@@ -56,9 +61,9 @@ const YamlNode& AsAuthored(const YamlNode& node) {
 
 const std::vector<std::string>& BaseProperties() {
   static const auto* const names = new std::vector<std::string>{
-      "id", "type", "version", "description", "disabled", "runIf", "when", "retry", "timeout",
-      "allowFailure", "allowWarning", "logLevel", "logToFile", "workerGroup", "workerSelector",
-      "taskCache", "assets", "worker"};
+      "id",        "type",        "version",        "description",  "disabled",     "runIf",
+      "when",      "retry",       "timeout",        "allowFailure", "allowWarning", "logLevel",
+      "logToFile", "workerGroup", "workerSelector", "taskCache",    "assets",       "worker"};
   return *names;
 }
 
@@ -70,8 +75,9 @@ TaskList TaskReader::ReadList(const YamlNode& list, const std::string& path, int
     const std::string item_path = ItemPath(path, i);
     if (!node.is_map()) {
       reading_->Fatal(node.mark, item_path,
-                      node.is_null() ? "must not be null"
-                                     : absl::StrFormat("must be a task (a map), not %s", node.KindName()));
+                      node.is_null()
+                          ? "must not be null"
+                          : absl::StrFormat("must be a task (a map), not %s", node.KindName()));
       continue;
     }
     tasks.push_back(ReadTask(node, item_path, parent, disabled_above));
@@ -79,8 +85,8 @@ TaskList TaskReader::ReadList(const YamlNode& list, const std::string& path, int
   return tasks;
 }
 
-std::unique_ptr<Task> TaskReader::ReadTask(const YamlNode& node, const std::string& path, int parent,
-                                           bool disabled_above) {
+std::unique_ptr<Task> TaskReader::ReadTask(const YamlNode& node, const std::string& path,
+                                           int parent, bool disabled_above) {
   auto task = std::make_unique<Task>();
   task->mark = node.mark;
   task->parent = parent;
@@ -107,8 +113,8 @@ std::unique_ptr<Task> TaskReader::ReadTask(const YamlNode& node, const std::stri
   return task;
 }
 
-void TaskReader::ReadType(const YamlNode& node, Fields* fields, const std::string& label, Task* task,
-                          const TaskType** type) {
+void TaskReader::ReadType(const YamlNode& node, Fields* fields, const std::string& label,
+                          Task* task, const TaskType** type) {
   const YamlNode* written = fields->Take("type");
   if (written == nullptr) {
     reading_->Fatal(node.mark, fields->PathOf("type"), "Invalid type: null");
@@ -138,12 +144,14 @@ void TaskReader::ReadType(const YamlNode& node, Fields* fields, const std::strin
                   absl::StrFormat("`%s` is deprecated", task->type_as_written));
   }
   if (reading_->types.IsAlias(task->type_as_written)) {
-    reading_->Add(Severity::kInfo, written->mark, label,
-                  absl::StrFormat("`%s` is an older name of `%s`", task->type_as_written, task->type));
+    reading_->Add(
+        Severity::kInfo, written->mark, label,
+        absl::StrFormat("`%s` is an older name of `%s`", task->type_as_written, task->type));
   }
 }
 
-void TaskReader::RefuseUnknownType(const YamlNode& node, const std::string& path, const Task& task) {
+void TaskReader::RefuseUnknownType(const YamlNode& node, const std::string& path,
+                                   const Task& task) {
   if (IsNoTask(task.type) && TaskTypes::IsInLanguage(task.type)) {
     return reading_->Fatal(node.mark, path,
                            absl::StrFormat("Invalid type: %s is no task", task.type_as_written));
@@ -197,7 +205,8 @@ void TaskReader::ReadBase(Fields* fields, const std::string& path, Task* task) {
   if (const YamlNode* worker = fields->Map("worker")) {
     Fields policy(reading_, *worker, path + ".worker", path + ".worker");
     task->restart_never =
-        policy.Word("restartStrategy", {"IMMEDIATELY", "AFTER_TERMINATION_GRACE_PERIOD", "NEVER"}) == "NEVER";
+        policy.Word("restartStrategy",
+                    {"IMMEDIATELY", "AFTER_TERMINATION_GRACE_PERIOD", "NEVER"}) == "NEVER";
     policy.Done();
   }
   fields->Map("workerSelector");
@@ -256,7 +265,8 @@ void TaskReader::ReadProperties(const YamlNode& node, const std::string& path,
   for (const YamlEntry& entry : AsAuthored(node).entries) {
     const Schema* schema = type == nullptr ? nullptr : type->schema.Find(entry.key);
     if ((schema != nullptr && schema->IsTaskList()) || IsDefault(entry)) continue;
-    as_written.Set(entry.key, schema == nullptr ? ToValue(*entry.value) : ToValue(*entry.value, *schema));
+    as_written.Set(entry.key,
+                   schema == nullptr ? ToValue(*entry.value) : ToValue(*entry.value, *schema));
     if (entry.key != "id" && entry.key != "type" && entry.key != "description") {
       reading_->CheckExpressions(*entry.value, label + "." + entry.key);
     }

@@ -55,7 +55,8 @@ absl::StatusOr<std::shared_ptr<TaskType>> Parse(std::string_view name, std::stri
   type->name = name.empty() ? TextOr(value.Find("$id"), "") : std::string(name);
   if (!IsTypeName(type->name)) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "`%s` is no name of a task type; write identifiers with dots between, as `$id`", type->name));
+        "`%s` is no name of a task type; write identifiers with dots between, as `$id`",
+        type->name));
   }
   type->json = std::string(json);
   type->title = type->schema.title;
@@ -182,7 +183,8 @@ std::string TaskTypes::Closest(std::string_view as_written) const {
     // The group may be wrong and the class right: `core.Log`, `logs.Log`.
     const std::string_view simple = rest.substr(rest.rfind('.'));
     for (const std::string& name : names) {
-      if (name.size() > simple.size() && std::string_view(name).substr(name.size() - simple.size()) == simple) {
+      if (name.size() > simple.size() &&
+          std::string_view(name).substr(name.size() - simple.size()) == simple) {
         closest = name;
         break;
       }

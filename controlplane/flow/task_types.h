@@ -1,8 +1,8 @@
 // TaskTypes knows the types that a task may have: what each is called, where it is done, and which
 // properties it takes.
 //
-// It begins with the types that are built in (//task_types, one schema file each) and grows by those
-// that workers bring. A type is found by its canonical name (`log.Log`), by that name behind
+// It begins with the types that are built in (//task_types, one schema file each) and grows by
+// those that workers bring. A type is found by its canonical name (`log.Log`), by that name behind
 // `io.kestra.plugin.core.` or `io.kestra.plugin.`, and by its aliases.
 //
 // Threads     A value: copying is cheap (types are shared), reading is safe from many at once.
@@ -25,8 +25,8 @@
 namespace orch::flow {
 
 struct TaskType {
-  std::string name;                      // Canonical.
-  std::string version;                   // "" when none was told.
+  std::string name;     // Canonical.
+  std::string version;  // "" when none was told.
   Place place = Place::kWorker;
   bool built_in = false;
   bool deprecated = false;
@@ -34,9 +34,9 @@ struct TaskType {
   std::vector<std::string> late_fields;  // Properties that are not rendered in the control plane.
   std::string title;
   std::string description;
-  Schema schema;                         // Of the type's own properties.
-  expression::Value outputs;             // JSON Schema of each output, by name. A map.
-  std::string json;                      // The schema as it came.
+  Schema schema;              // Of the type's own properties.
+  expression::Value outputs;  // JSON Schema of each output, by name. A map.
+  std::string json;           // The schema as it came.
 };
 
 class TaskTypes {

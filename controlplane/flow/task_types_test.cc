@@ -70,16 +70,17 @@ TEST(TaskTypes, CoreGroupsBelongToTheCore) {
 
 TEST(TaskTypes, AWorkerMayBringTypesOfItsOwn) {
   TaskTypes types = BuiltIn();
-  EXPECT_THAT(types.Add(R"({"$id": "acme.Do", "type": "object", "properties": {"x": {"type": "integer"}},
+  EXPECT_THAT(
+      types.Add(R"({"$id": "acme.Do", "type": "object", "properties": {"x": {"type": "integer"}},
                             "additionalProperties": false,
                             "$orch": {"place": "worker", "aliases": ["acme.DoOld", "log.Log"],
                                       "lateFields": ["x"]}})"),
-              IsOk());
+      IsOk());
   const TaskType* type = types.Find("io.kestra.plugin.acme.Do");
   ASSERT_NE(type, nullptr);
   EXPECT_EQ(type, types.Find("acme.DoOld"));
   EXPECT_FALSE(type->schema.additional);
-  EXPECT_TRUE(type->late_fields.empty());  // Only built-in types have any.
+  EXPECT_TRUE(type->late_fields.empty());             // Only built-in types have any.
   EXPECT_EQ(types.Find("log.Log")->name, "log.Log");  // Nobody takes a built-in name.
 }
 
@@ -94,11 +95,16 @@ TEST(TaskTypes, ABadSchemaIsRefusedAndSaysWhy) {
       {"[]", absl::StatusCode::kInvalidArgument, "a schema must be an object"},
       {R"({"type": "object"})", absl::StatusCode::kInvalidArgument, "is no name of a task type"},
       {R"({"$id": "acme..Do"})", absl::StatusCode::kInvalidArgument, "is no name of a task type"},
-      {R"({"$id": "acme.Do", "type": "thing"})", absl::StatusCode::kInvalidArgument, "is `thing`, which is no type"},
-      {R"({"$id": "acme.Do", "properties": {"x": {"pattern": "("}}})", absl::StatusCode::kInvalidArgument, ""},
-      {R"({"$id": "acme.Do", "required": "x"})", absl::StatusCode::kInvalidArgument, "`required` of a schema must be a list"},
-      {R"({"$id": "acme.Do", "$orch": {"place": "inline"}})", absl::StatusCode::kInvalidArgument, "claims a place"},
-      {R"({"$id": "acme.Do", "$orch": {"place": "moon"}})", absl::StatusCode::kInvalidArgument, "must be inline"},
+      {R"({"$id": "acme.Do", "type": "thing"})", absl::StatusCode::kInvalidArgument,
+       "is `thing`, which is no type"},
+      {R"({"$id": "acme.Do", "properties": {"x": {"pattern": "("}}})",
+       absl::StatusCode::kInvalidArgument, ""},
+      {R"({"$id": "acme.Do", "required": "x"})", absl::StatusCode::kInvalidArgument,
+       "`required` of a schema must be a list"},
+      {R"({"$id": "acme.Do", "$orch": {"place": "inline"}})", absl::StatusCode::kInvalidArgument,
+       "claims a place"},
+      {R"({"$id": "acme.Do", "$orch": {"place": "moon"}})", absl::StatusCode::kInvalidArgument,
+       "must be inline"},
       {R"({"$id": "log.Log"})", absl::StatusCode::kAlreadyExists, "built in"},
   };
   for (const Case& c : cases) {
@@ -110,7 +116,8 @@ TEST(TaskTypes, ABadSchemaIsRefusedAndSaysWhy) {
 TEST(TaskTypes, TheClosestNameIsGivenAsTheAuthorWrites) {
   const TaskTypes types = BuiltIn();
   EXPECT_EQ(types.Closest("log.Lgo"), "log.Log");
-  EXPECT_EQ(types.Closest("io.kestra.plugin.core.flow.Foreach"), "io.kestra.plugin.core.flow.ForEach");
+  EXPECT_EQ(types.Closest("io.kestra.plugin.core.flow.Foreach"),
+            "io.kestra.plugin.core.flow.ForEach");
   EXPECT_EQ(types.Closest("core.Parallel"), "flow.Parallel");
   EXPECT_EQ(types.Closest("http.Reqest"), "http.Request");
   EXPECT_EQ(types.Closest("something.Else"), "");

@@ -22,18 +22,32 @@ bool IsMap(Reading* reading, const YamlNode& node, const std::string& path) {
 
 // The properties of the core's triggers; nullptr for a type that is none of them.
 const std::vector<const char*>* PropertiesOf(std::string_view canonical) {
-  static const auto* const common = new std::vector<const char*>{
-      "description", "conditions", "when", "labels", "inputs", "stopAfter", "logLevel", "minLogLevel",
-      "logToFile", "workerGroup", "workerSelector", "version", "failOnTriggerError", "allowConcurrent",
-      "assets"};
-  static const auto* const by_type = new std::map<std::string, std::vector<const char*>, std::less<>>{
-      {"trigger.Schedule",
-       {"cron", "withSeconds", "timezone", "scheduleConditions", "lateMaximumDelay",
-        "recoverMissedSchedules", "backfill"}},
-      {"trigger.ScheduleOnDates", {"dates", "timezone", "recoverMissedSchedules"}},
-      {"trigger.Flow", {"states", "preconditions", "dependsOn", "window", "multipleConditions"}},
-      {"trigger.Webhook", {"key", "wait", "returnOutputs", "responseContentType", "responseCode"}},
-  };
+  static const auto* const common = new std::vector<const char*>{"description",
+                                                                 "conditions",
+                                                                 "when",
+                                                                 "labels",
+                                                                 "inputs",
+                                                                 "stopAfter",
+                                                                 "logLevel",
+                                                                 "minLogLevel",
+                                                                 "logToFile",
+                                                                 "workerGroup",
+                                                                 "workerSelector",
+                                                                 "version",
+                                                                 "failOnTriggerError",
+                                                                 "allowConcurrent",
+                                                                 "assets"};
+  static const auto* const by_type =
+      new std::map<std::string, std::vector<const char*>, std::less<>>{
+          {"trigger.Schedule",
+           {"cron", "withSeconds", "timezone", "scheduleConditions", "lateMaximumDelay",
+            "recoverMissedSchedules", "backfill"}},
+          {"trigger.ScheduleOnDates", {"dates", "timezone", "recoverMissedSchedules"}},
+          {"trigger.Flow",
+           {"states", "preconditions", "dependsOn", "window", "multipleConditions"}},
+          {"trigger.Webhook",
+           {"key", "wait", "returnOutputs", "responseContentType", "responseCode"}},
+      };
   static const auto* const all = [] {
     auto* merged = new std::map<std::string, std::vector<const char*>, std::less<>>(*by_type);
     for (auto& [type, names] : *merged) names.insert(names.end(), common->begin(), common->end());
@@ -43,7 +57,8 @@ const std::vector<const char*>* PropertiesOf(std::string_view canonical) {
   return found == all->end() ? nullptr : &found->second;
 }
 
-void ReadTriggerType(Reading* reading, Fields* fields, const YamlNode& node, const std::string& path) {
+void ReadTriggerType(Reading* reading, Fields* fields, const YamlNode& node,
+                     const std::string& path) {
   const YamlNode* written = fields->Take("type");
   if (written == nullptr) {
     reading->Error(node.mark, path + ".type", "Invalid type: null");
@@ -54,12 +69,14 @@ void ReadTriggerType(Reading* reading, Fields* fields, const YamlNode& node, con
   const bool in_language = TaskTypes::IsInLanguage(canonical);
   if (!in_language && TaskTypes::IsCore(canonical)) {
     const std::string closest = reading->may_suggest() ? reading->types.Closest(type) : "";
-    reading->Error(written->mark, path + ".type",
-                   "Invalid type: " + type + (closest.empty() ? "" : "; did you mean `" + closest + "`?"));
+    reading->Error(
+        written->mark, path + ".type",
+        "Invalid type: " + type + (closest.empty() ? "" : "; did you mean `" + closest + "`?"));
   } else if (!in_language && reading->types.Find(type) == nullptr) {
-    reading->Add(reading->options.strict ? Severity::kError : Severity::kWarning, written->mark,
-                 path + ".type",
-                 absl::StrFormat("no worker has brought `%s` yet; its properties are unchecked", canonical));
+    reading->Add(
+        reading->options.strict ? Severity::kError : Severity::kWarning, written->mark,
+        path + ".type",
+        absl::StrFormat("no worker has brought `%s` yet; its properties are unchecked", canonical));
   }
   if (reading->types.IsAlias(type)) {
     reading->Add(Severity::kInfo, written->mark, path,
@@ -76,11 +93,13 @@ void ReadTriggerType(Reading* reading, Fields* fields, const YamlNode& node, con
     if (const YamlNode* conditions = fields->List("conditions")) {
       for (const YamlNode* condition : conditions->items) {
         const YamlEntry* kind = condition->is_map() ? condition->Find("type") : nullptr;
-        if (kind == nullptr || reading->types.Canonical(kind->value->text) != "condition.MultipleCondition") {
+        if (kind == nullptr ||
+            reading->types.Canonical(kind->value->text) != "condition.MultipleCondition") {
           continue;
         }
         reading->Error(kind->value->mark, path + ".conditions",
-                       "a webhook has one call at a time: conditions of type MultipleCondition are not supported");
+                       "a webhook has one call at a time: conditions of type MultipleCondition are "
+                       "not supported");
       }
     }
   }
@@ -120,9 +139,11 @@ void ReadSlas(Reading* reading, const YamlNode& list) {
     const std::string path = ItemPath("sla", i);
     if (!IsMap(reading, node, path)) continue;
     Fields fields(reading, node, path, path);
-    if (fields.Text("id").empty()) reading->Error(fields.MarkOf("id"), path + ".id", "must not be empty");
+    if (fields.Text("id").empty())
+      reading->Error(fields.MarkOf("id"), path + ".id", "must not be empty");
     const auto required = [&](const char* name) {
-      if (fields.Take(name) == nullptr) reading->Error(node.mark, path + "." + name, "must not be null");
+      if (fields.Take(name) == nullptr)
+        reading->Error(node.mark, path + "." + name, "must not be null");
     };
     required("type");
     required("behavior");
@@ -138,7 +159,8 @@ void ReadSlas(Reading* reading, const YamlNode& list) {
     if (const YamlNode* expression = fields.Take("assert")) {
       reading->CheckExpressions(*expression, path + ".assert");
     }
-    if (const YamlNode* labels = fields.Take("labels")) ReadLabels(reading, *labels, path + ".labels");
+    if (const YamlNode* labels = fields.Take("labels"))
+      ReadLabels(reading, *labels, path + ".labels");
     fields.Done();
   }
 }

@@ -69,7 +69,8 @@ bool IsFloat(std::string_view text) {
   return i == text.size();
 }
 
-// Where the first byte stands that is no UTF-8, or a character that YAML forbids; nullopt if all is well.
+// Where the first byte stands that is no UTF-8, or a character that YAML forbids; nullopt if all is
+// well.
 std::optional<std::pair<Mark, const char*>> FindBadText(std::string_view text) {
   Mark mark{1, 1};
   for (size_t i = 0; i < text.size();) {
@@ -146,7 +147,8 @@ class YamlBuilder : public YAML::EventHandler {
     } else if (tag == "tag:yaml.org,2002:bool" || tag == "tag:yaml.org,2002:int" ||
                tag == "tag:yaml.org,2002:float") {
       node->kind = KindOfPlain(value);
-      if (tag.back() == 't' && tag[tag.size() - 2] == 'a' && node->kind == YamlNode::Kind::kInteger) {
+      if (tag.back() == 't' && tag[tag.size() - 2] == 'a' &&
+          node->kind == YamlNode::Kind::kInteger) {
         node->kind = YamlNode::Kind::kFloat;
       }
     } else if (tag != "!" && tag != "tag:yaml.org,2002:str") {
@@ -181,8 +183,8 @@ class YamlBuilder : public YAML::EventHandler {
   }
 
   void UnknownTag(const YAML::Mark& mark, const std::string& tag) {
-    Complain(MarkOf(mark), absl::StrFormat("the tag `%s` is not known; leave it out",
-                                           tag.substr(0, 100)));
+    Complain(MarkOf(mark),
+             absl::StrFormat("the tag `%s` is not known; leave it out", tag.substr(0, 100)));
   }
 
   [[noreturn]] void TooDeep(Mark mark) {
@@ -286,7 +288,8 @@ class SecondDocumentProbe : public YAML::EventHandler {
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
   void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
   void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {}
   void OnSequenceEnd() override {}
@@ -357,7 +360,8 @@ std::unique_ptr<YamlDocument> YamlDocument::Read(std::string_view text, const Ya
       parser.HandleNextDocument(probe);
     } catch (const Stop& second) {
       if (LineOf(text, second.mark.line).substr(0, 3) != "---") {
-        return refuse(second.mark, "Illegal flow yaml: there is text after the end of the document");
+        return refuse(second.mark,
+                      "Illegal flow yaml: there is text after the end of the document");
       }
       complaints->push_back({Severity::kWarning, second.mark, "",
                              "a second document begins here; only the first one is read"});
@@ -365,8 +369,8 @@ std::unique_ptr<YamlDocument> YamlDocument::Read(std::string_view text, const Ya
   } catch (const Stop& stop) {
     return refuse(stop.mark, stop.message);
   } catch (const YAML::DeepRecursion& e) {
-    return refuse(MarkOf(e.mark), absl::StrFormat("lists and maps nest deeper than %d",
-                                                     limits.depth_max));
+    return refuse(MarkOf(e.mark),
+                  absl::StrFormat("lists and maps nest deeper than %d", limits.depth_max));
   } catch (const YAML::Exception& e) {
     return refuse(MarkOf(e.mark), "Illegal flow yaml: " + e.msg);
   } catch (const std::exception& e) {
@@ -424,7 +428,8 @@ Value IntegerValue(std::string_view text) {
   }
   while (text.size() > 1 && text[0] == '0') text.remove_prefix(1);
   uint64_t magnitude = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), magnitude, base);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), magnitude, base);
   constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
   if (error == std::errc() && magnitude <= kMost) {
     const int64_t value = static_cast<int64_t>(magnitude);

@@ -42,10 +42,10 @@ struct YamlEntry {
 struct YamlNode {
   enum class Kind { kNull, kBool, kInteger, kFloat, kText, kList, kMap };
   Kind kind = Kind::kNull;
-  bool quoted = false;    // A quoted or block text.
-  Mark mark;              // Columns count bytes.
-  size_t position = 0;    // Of its first byte in the source.
-  std::string text;       // A scalar as written.
+  bool quoted = false;  // A quoted or block text.
+  Mark mark;            // Columns count bytes.
+  size_t position = 0;  // Of its first byte in the source.
+  std::string text;     // A scalar as written.
   std::vector<const YamlNode*> items;
   std::vector<YamlEntry> entries;
   int64_t node_count = 1;
@@ -66,7 +66,8 @@ struct YamlNode {
 class YamlDocument {
  public:
   // Reads the first document of `text`. A null pointer when it cannot be read; why is added to
-  // `complaints`, always with line and column. A second document is a warning: nobody reads it here.
+  // `complaints`, always with line and column. A second document is a warning: nobody reads it
+  // here.
   static std::unique_ptr<YamlDocument> Read(std::string_view text, const YamlLimits& limits,
                                             std::vector<Complaint>* complaints);
 

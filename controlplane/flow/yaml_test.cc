@@ -19,7 +19,8 @@ Reading Read(std::string_view text, const YamlLimits& limits = {}) {
   std::vector<Complaint> complaints;
   Reading reading;
   reading.document = YamlDocument::Read(text, limits, &complaints);
-  for (const Complaint& complaint : complaints) reading.complaints.push_back(ComplaintText(complaint));
+  for (const Complaint& complaint : complaints)
+    reading.complaints.push_back(ComplaintText(complaint));
   return reading;
 }
 
@@ -61,22 +62,31 @@ TEST(Yaml, WhatCannotBeReadIsRefusedWithLineAndColumn) {
   const Case cases[] = {
       {"an empty text", "", {"line 1, column 1: the document is empty"}},
       {"a comment alone", "# nothing\n", {"line 1, column 1: the document is empty"}},
-      {"every duplicate key", "a: 1\nb: {c: 1, c: 2}\na: 3\n",
+      {"every duplicate key",
+       "a: 1\nb: {c: 1, c: 2}\na: 3\n",
        {"line 2, column 11: Duplicate field 'c'", "line 3, column 1: Duplicate field 'a'"}},
-      {"an unclosed list", "a: [1,\n", {"line 2, column 1: Illegal flow yaml: end of sequence flow not found"}},
-      {"an alias in its own anchor", "a: &x\n  b: *x\n",
+      {"an unclosed list",
+       "a: [1,\n",
+       {"line 2, column 1: Illegal flow yaml: end of sequence flow not found"}},
+      {"an alias in its own anchor",
+       "a: &x\n  b: *x\n",
        {"line 2, column 6: an alias stands inside what it names; write the value out"}},
-      {"an alias without an anchor", "a: *x\n",
+      {"an alias without an anchor",
+       "a: *x\n",
        {"line 1, column 4: Illegal flow yaml: the referenced anchor is not defined"}},
-      {"an unknown tag", "a: !secret x\nb: !!binary aGk=\n",
+      {"an unknown tag",
+       "a: !secret x\nb: !!binary aGk=\n",
        {"line 1, column 4: the tag `!secret` is not known; leave it out",
         "line 2, column 4: the tag `tag:yaml.org,2002:binary` is not known; leave it out"}},
       {"bad UTF-8", "id: a\nb: \xc3\x28\n", {"line 2, column 4: the text is not valid UTF-8"}},
       {"an overlong encoding", "a: \xc0\xaf", {"line 1, column 4: the text is not valid UTF-8"}},
       {"a surrogate", "a: \xed\xa0\x80", {"line 1, column 4: the text is not valid UTF-8"}},
-      {"a control character", std::string("a: b\0c", 6),
+      {"a control character",
+       std::string("a: b\0c", 6),
        {"line 1, column 5: a control character is not allowed here"}},
-      {"a list as a key", "? [a]\n: b\n", {"line 1, column 3: a key must be a text, not a list or a map"}},
+      {"a list as a key",
+       "? [a]\n: b\n",
+       {"line 1, column 3: a key must be a text, not a list or a map"}},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
@@ -91,8 +101,9 @@ TEST(Yaml, OnlyTheFirstDocumentIsReadAndTheSecondIsNotPassedOverInSilence) {
   ASSERT_NE(reading.document, nullptr);
   EXPECT_NE(reading.document->root().Find("a"), nullptr);
   EXPECT_EQ(reading.document->root().Find("b"), nullptr);
-  EXPECT_THAT(reading.complaints,
-              ElementsAre("line 2, column 1: a second document begins here; only the first one is read"));
+  EXPECT_THAT(
+      reading.complaints,
+      ElementsAre("line 2, column 1: a second document begins here; only the first one is read"));
   EXPECT_THAT(Read("---\na: 1\n").complaints, ElementsAre());
 }
 
@@ -109,13 +120,16 @@ TEST(Yaml, LimitsHoldExactly) {
   limits = {};
   limits.node_count_max = 5;
   EXPECT_NE(Read("[1, 2, 3, 4]", limits).document, nullptr);
-  EXPECT_THAT(Read("[1, 2, 3, 4, 5]", limits).complaints, ElementsAre(HasSubstr("more than 5 values")));
-  EXPECT_THAT(Read("[&a [1], *a, *a]", limits).complaints, ElementsAre(HasSubstr("more than 5 values")));
+  EXPECT_THAT(Read("[1, 2, 3, 4, 5]", limits).complaints,
+              ElementsAre(HasSubstr("more than 5 values")));
+  EXPECT_THAT(Read("[&a [1], *a, *a]", limits).complaints,
+              ElementsAre(HasSubstr("more than 5 values")));
 
   limits = {};
   limits.alias_count_max = 1;
   EXPECT_NE(Read("[&a 1, *a]", limits).document, nullptr);
-  EXPECT_THAT(Read("[&a 1, *a, *a]", limits).complaints, ElementsAre(HasSubstr("more than 1 aliases")));
+  EXPECT_THAT(Read("[&a 1, *a, *a]", limits).complaints,
+              ElementsAre(HasSubstr("more than 1 aliases")));
 
   limits = {};
   limits.bytes_max = 4;
@@ -136,7 +150,8 @@ TEST(Yaml, PlacesInsideTextsAreFoundInTheSource) {
   };
   for (const Case& c : cases) {
     const Reading reading = Read(c.yaml);
-    const Mark mark = reading.document->Locate(*reading.document->root().Find("a")->value, c.line, c.column);
+    const Mark mark =
+        reading.document->Locate(*reading.document->root().Find("a")->value, c.line, c.column);
     EXPECT_EQ(mark.line, c.mark.line) << c.yaml;
     EXPECT_EQ(mark.column, c.mark.column) << c.yaml;
   }
