@@ -3,6 +3,8 @@
 // Threads     Thread-safe. May be destroyed as soon as a Wait has returned.
 #pragma once
 
+#include <chrono>
+
 #include "absl/base/thread_annotations.h"
 #include "base/mutex.h"
 
@@ -30,6 +32,18 @@ class Notification {
   void Wait() {
     MutexLock lock(&mutex_);
     while (!notified_) changed_.Wait(&mutex_);
+  }
+
+  // Waits at most `timeout`; whether it has happened by then.
+  bool WaitFor(absl::Duration timeout) {
+    const auto until = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout);
+    MutexLock lock(&mutex_);
+    while (!notified_) {
+      const auto left = until - std::chrono::steady_clock::now();
+      if (left <= std::chrono::nanoseconds(0)) return false;
+      changed_.WaitWithTimeout(&mutex_, absl::FromChrono(left));
+    }
+    return true;
   }
 
  private:

@@ -1,14 +1,12 @@
 // What a strand is handed besides base, store and dispatch.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
+#include "controlplane/facts/fact_source.h"
 #include "controlplane/flow/flow.h"
-#include "expression/fact.h"
 
 namespace orch::conductor {
 
@@ -23,21 +21,7 @@ class Flows {
                                                                 int revision) = 0;
 };
 
-// Where a fact is asked from.
-struct FactPlace {
-  std::string tenant;
-  std::string namespace_;
-  std::string flow_id;
-  std::string execution_id;
-};
-
-// FactSource does the I/O for facts. Each answer comes within 10 s and is at most 1 MiB.
-class FactSource {
- public:
-  virtual ~FactSource() = default;
-  // Answers every fact, in order, once; on any thread, or within the call.
-  virtual void Fetch(const FactPlace& place, const std::vector<expression::Fact>& facts,
-                     std::function<void(std::vector<absl::StatusOr<expression::Value>>)> done) = 0;
-};
+using facts::FactPlace;
+using facts::FactSource;
 
 }  // namespace orch::conductor

@@ -167,6 +167,7 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
 
   // strand_commit.cc
   void MaybeCommit();
+  void FinishEmpty();
   void SendBatch();
   void OnCommit(int64_t order, store::CommitResult result);
   void OnResolution(int64_t order, store::Resolution resolution);
@@ -182,7 +183,8 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   void TakeShards();
   void Load(std::vector<store::Shard> shards);
   void AdoptLoaded(std::vector<Loaded> loaded);
-  bool Owns(uint32_t bucket) const;
+  bool Owns(uint32_t bucket) const { return ShardOf(bucket) >= 0; }
+  int ShardOf(uint32_t bucket) const;   // -1: not ours.
   absl::Status CanTake() const;
   void CreateHere(CreateRequest request, std::function<void(absl::StatusOr<Created>)> done);
   void StartExecution(CreateRequest request, std::function<void(absl::StatusOr<Created>)> done);
@@ -233,7 +235,8 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   PendingBatch pending_;
   std::optional<InFlight> in_flight_;
   int64_t batch_order_ = 0;
-  absl::Duration committed_at_;   // Boot time of the last commit.
+  std::map<int, absl::Duration> kept_at_;   // Boot time at which a shard's ownership was last extended.
+  bool keep_due_ = false;
   ReadyQueue ready_queue_;
   std::map<std::pair<std::string, int64_t>, std::pair<std::string, std::string>> awaiting_render_;
   std::set<TimerKey> timers_;

@@ -15,7 +15,7 @@ constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
 void Strand::MaybeCommit() {
   if (in_flight_.has_value()) return;
-  if (pending_.empty()) {
+  if (pending_.empty() && !keep_due_) {
     if (stopping_ && stopped_ && work_.empty()) {
       ready_ = false;
       background_.Post([this, alive = alive_, owner = options_.owner] {
@@ -32,13 +32,30 @@ void Strand::MaybeCommit() {
     return;
   }
   if (shards_.empty()) return;
+  if (pending_.row_count() == 0 && !keep_due_) {
+    FinishEmpty();
+    return;
+  }
   InFlight next;
   next.order = ++batch_order_;
   auto batch = std::make_shared<store::Batch>();
   batch->id = NewTimeId(store_clock_.Now(), random_);
   batch->lease_ttl = options_.shard_ttl;
+  std::set<int> written;
+  for (const std::string& id : pending_.executions()) {
+    written.insert(ShardOf(live_.at(id)->execution.head().bucket()));
+  }
+  const absl::Duration now = clock_.Boottime();
   for (const auto& [id, shard] : shards_) {
-    batch->claims.push_back({id, shard.epoch, shard.sequence + 1});
+    const bool stale = keep_due_ && now - kept_at_[id] >= options_.shard_ttl / 3;
+    if (stale || written.contains(id)) {
+      batch->claims.push_back({id, shard.epoch, shard.sequence + 1});
+    }
+  }
+  keep_due_ = false;
+  if (batch->claims.empty()) {
+    FinishEmpty();
+    return;
   }
   next.executions = pending_.executions();
   batch->rows = pending_.Build([this](const std::string& id) { return &live_.at(id)->execution; });
@@ -47,6 +64,15 @@ void Strand::MaybeCommit() {
   pending_ = PendingBatch();
   in_flight_ = std::move(next);
   SendBatch();
+}
+
+// Nothing is left to write: what waited for the batch before has waited long enough.
+void Strand::FinishEmpty() {
+  const std::vector<AfterCommit> waited = pending_.TakeAfter();
+  pending_ = PendingBatch();
+  for (const AfterCommit& after : waited) {
+    if (after.done) after.done();
+  }
 }
 
 void Strand::SendBatch() {
@@ -149,10 +175,10 @@ void Strand::Committed(absl::Time store_now) {
     Log(LogLevel::kInfo, "the store takes changes again");
   }
   store_clock_.Set(store_now);
-  committed_at_ = clock_.Boottime();
   for (const store::ShardClaim& claim : done.batch->claims) {
     const auto shard = shards_.find(claim.shard);
     if (shard != shards_.end()) shard->second.sequence = claim.sequence;
+    kept_at_[claim.shard] = clock_.Boottime();
   }
   int64_t ended = 0;
   for (const AfterCommit& after : done.after) {
@@ -282,15 +308,21 @@ void Strand::DropMemory(const absl::Status& why) {
   counts_.waiting = 0;
 }
 
-// An idle strand says that it is still there: the fence alone, at a third of the lease.
+int Strand::ShardOf(uint32_t bucket) const {
+  for (const auto& [id, shard] : shards_) {
+    if (bucket >= shard.bucket_first && bucket <= shard.bucket_last) return id;
+  }
+  return -1;
+}
+
+// What is not written says that it is still there: the fence alone, at a third of the lease.
 void Strand::KeepShards() {
   if (keep_timer_ != kNoTimer) executor_.Cancel(keep_timer_);
-  keep_timer_ = executor_.PostAt(options_.shard_ttl / 3, [this, alive = alive_] {
+  keep_timer_ = executor_.PostAt(options_.shard_ttl / 6, [this, alive = alive_] {
     if (!*alive) return;
     keep_timer_ = kNoTimer;
-    if (ready_ && !in_flight_.has_value() && pending_.empty() && !stopping_ &&
-        clock_.Boottime() - committed_at_ >= options_.shard_ttl / 3) {
-      pending_.After({[] {}, nullptr});
+    if (ready_ && !stopping_) {
+      keep_due_ = true;
       MaybeCommit();
     }
     if (!shards_.empty()) KeepShards();

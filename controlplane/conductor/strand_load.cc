@@ -52,9 +52,9 @@ void Strand::TakeShards() {
 void Strand::Load(std::vector<store::Shard> shards) {
   for (const store::Shard& shard : shards) {
     shards_[shard.id] = shard;
+    kept_at_[shard.id] = clock_.Boottime();
     store_clock_.Set(shard.expires_at - options_.shard_ttl);
   }
-  committed_at_ = clock_.Boottime();
   background_.Post([this, alive = alive_, generation = load_generation_,
                     shards = std::move(shards)] {
     std::vector<Loaded> loaded;
@@ -164,13 +164,6 @@ void Strand::AdoptLoaded(std::vector<Loaded> loaded) {
       {{"shards", shards_.size()}, {"executions", live_.size()}, {"leases", leases.size()}});
   KeepShards();
   SchedulePump();
-}
-
-bool Strand::Owns(uint32_t bucket) const {
-  for (const auto& [id, shard] : shards_) {
-    if (bucket >= shard.bucket_first && bucket <= shard.bucket_last) return true;
-  }
-  return false;
 }
 
 absl::Status Strand::CanTake() const {

@@ -160,6 +160,7 @@ void Dispatch::HandleHello(int64_t connection, const v1::Hello& hello) {
   }
   if (SessionOf(connection) != nullptr) {
     Refuse(connection, "HELLO_TWICE", "Hello may be said once on a line; dial again");
+    OnClosed(connection);
     return;
   }
   if (static_cast<int>(sessions_.size()) >= options_.session_count_max) {
@@ -288,7 +289,7 @@ void Dispatch::WantSchemas(Session& session) {
   if (!hooks_.knows_schema) return;
   v1::ControlMessage wanted;
   for (const v1::TypeOffer& offer : session.hello.types()) {
-    if (!offer.schema_digest().empty() && !hooks_.knows_schema(offer.schema_digest())) {
+    if (!offer.schema_digest().empty() && !hooks_.knows_schema(offer.type(), offer.schema_digest())) {
       wanted.mutable_schema_wanted()->add_digests(offer.schema_digest());
     }
   }

@@ -35,8 +35,8 @@ inline constexpr int kProtocolVersion = 1;
 
 // What dispatch hands on to others, off the strand. Empty functions are allowed.
 struct DispatchHooks {
-  // Whether a schema is known by its digest; called on the strand, must not block.
-  std::function<bool(const std::string& digest)> knows_schema;
+  // Whether a type's schema need not be sent; called on the strand, must not block.
+  std::function<bool(const std::string& type, const std::string& digest)> knows_schema;
   std::function<void(const v1::CatalogEntry& entry)> keep_schema;
   // Reads outputs that came as a file, and answers on any thread.
   std::function<void(const std::string& uri, std::function<void(absl::StatusOr<std::string>)>)>

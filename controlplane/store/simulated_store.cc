@@ -61,10 +61,10 @@ Resolution::Outcome SimulatedStore::Look(const Batch& batch) const {
   std::vector<ShardStanding> standings;
   for (const ShardClaim& claim : batch.claims) {
     const auto shard = shards_.find(claim.shard);
-    standings.push_back(shard == shards_.end()
-                            ? ShardStanding{}
-                            : ShardStanding{shard->second.epoch, shard->second.sequence,
-                                            shard->second.batch});
+    standings.push_back(
+        shard == shards_.end()
+            ? ShardStanding{}
+            : ShardStanding{shard->second.epoch, shard->second.sequence, shard->second.batch});
   }
   return Judge(batch, standings);
 }
@@ -81,8 +81,7 @@ CommitResult SimulatedStore::CommitNow(const Batch& batch) {
     switch (Look(batch)) {
       case Resolution::Outcome::kCommitted:
         return {.outcome = CommitResult::Outcome::kCommitted, .now = now};
-      case Resolution::Outcome::kNotDone:
-        break;
+      case Resolution::Outcome::kNotDone: break;
       case Resolution::Outcome::kFenced:
       case Resolution::Outcome::kUnavailable:
         return {.outcome = CommitResult::Outcome::kFenced,
@@ -102,6 +101,7 @@ CommitResult SimulatedStore::CommitNow(const Batch& batch) {
     shard.expires_at = now + batch.lease_ttl;
   }
   Put(batch.rows);
+  if (on_committed_) on_committed_(batch);
   return {.outcome = CommitResult::Outcome::kCommitted, .now = now};
 }
 

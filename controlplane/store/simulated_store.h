@@ -3,7 +3,8 @@
 // Invariant: the same calls give the same answers, whatever the machine does.
 //
 // Time        Reads the Clock it is given; what it tells as the store's clock never goes back.
-// Threads     Not thread-safe, and starts none. Commit and Resolve answer by the Executor, or within
+// Threads     Not thread-safe, and starts none. Commit and Resolve answer by the Executor, or
+// within
 //             the call when there is none.
 // Memory      Everything that was ever written.
 #pragma once
@@ -33,6 +34,9 @@ class SimulatedStore final : public Store {
   // From now on the head of this execution cannot be decoded.
   void BreakHead(const std::string& execution_id) { broken_.insert(execution_id); }
 
+  // From now on `told` sees every batch that is committed, in order: for checkers.
+  void OnCommitted(std::function<void(const Batch&)> told) { on_committed_ = std::move(told); }
+
   absl::StatusOr<std::vector<Shard>> TakeShards(const std::string& owner,
                                                 absl::Duration lease_ttl) override;
   absl::Status ReleaseShards(const std::string& owner) override;
@@ -58,6 +62,8 @@ class SimulatedStore final : public Store {
                                                                    const std::string& key) override;
   absl::StatusOr<ExecutionPage> ListExecutions(const ExecutionFilter& filter,
                                                const Page& page) override;
+  absl::StatusOr<ExecutionSummary> SummarizeExecutions(const ExecutionFilter& filter,
+                                                       absl::Duration step, int limit) override;
   absl::StatusOr<v1::ExecutionHead> GetHead(const std::string& execution_id) override;
   absl::StatusOr<v1::ExecutionPayload> GetPayload(const std::string& execution_id) override;
   absl::StatusOr<std::vector<v1::TaskRun>> ListRuns(const std::string& execution_id, int64_t first,
@@ -116,8 +122,9 @@ class SimulatedStore final : public Store {
   std::map<int, Shard> shards_;
   std::set<Text> living_;
   std::set<Text> broken_;
+  std::function<void(const Batch&)> on_committed_;
 
-  std::map<std::pair<int, Text>, v1::ExecutionHead> heads_;      // By day and id.
+  std::map<std::pair<int, Text>, v1::ExecutionHead> heads_;  // By day and id.
   std::map<Text, v1::ExecutionPayload> payloads_;
   std::map<std::pair<Text, int64_t>, v1::TaskRun> runs_;
   std::map<std::tuple<Text, int64_t, int>, v1::TaskRunPayload> run_payloads_;
