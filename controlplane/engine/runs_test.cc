@@ -182,9 +182,10 @@ TEST(Retry, DelaysFollowTheirPolicy) {
     world.Create();
     for (const int seconds : c.seconds) {
       ASSERT_EQ(world.StateOf("a"), v1::RETRYING);
-      if (seconds > 0) world.Wait(absl::Milliseconds(seconds * 1000 - 1));
       const int before = world.Run("a").attempt_count();
-      world.Wait(absl::Milliseconds(1));
+      if (seconds > 0) world.Wait(absl::Milliseconds(seconds * 1000 - 1));
+      EXPECT_EQ(world.Run("a").attempt_count(), before);
+      world.Wait(absl::Milliseconds(seconds > 0 ? 1 : 0));
       EXPECT_EQ(world.Run("a").attempt_count(), before + 1);
     }
     EXPECT_EQ(world.StateOf("a"), v1::FAILED);

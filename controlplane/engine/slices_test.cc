@@ -100,6 +100,7 @@ TEST(Slices, AtMostAThousandChildrenWaitForALease) {
   EXPECT_FALSE(world.HasRun("x@10"));
   const v1::Tally& tally = world.execution().FindRun(0)->branch().tally();
   EXPECT_EQ(tally.live() - tally.running(), kUnleasedChildCountMax);
+  for (int i = 10; i < 20; ++i) world.Succeed(absl::StrCat("w@", i));
   world.WorkAll();
   EXPECT_EQ(world.state(), v1::SUCCESS);
   EXPECT_EQ(world.run_count(), 3001);
