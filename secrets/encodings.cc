@@ -95,7 +95,7 @@ uint32_t NextCodePoint(std::string_view value, size_t* i) {
 
 void AppendUnit(uint32_t unit, std::string* text) {
   char escaped[8];
-  std::snprintf(escaped, sizeof(escaped), "\\u%04x", unit);
+  std::snprintf(escaped, sizeof(escaped), "\\u%04x", unit & 0xffff);
   *text += escaped;
 }
 

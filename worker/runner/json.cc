@@ -121,6 +121,22 @@ std::string JsonEscape(std::string_view text) {
   return escaped;
 }
 
+std::string MendedUtf8(std::string_view text) {
+  std::string mended;
+  mended.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = SequenceLength(text, i);
+    if (length == 0) {
+      mended += "\xef\xbf\xbd";
+      ++i;
+    } else {
+      mended += text.substr(i, length);
+      i += length;
+    }
+  }
+  return mended;
+}
+
 std::string JsonString(std::string_view text) { return "\"" + JsonEscape(text) + "\""; }
 
 absl::StatusOr<std::vector<JsonMember>> ReadJsonObject(std::string_view text) {

@@ -20,6 +20,9 @@ struct JsonMember {
 // `text` for the inside of a JSON string; bytes that are no UTF-8 become U+FFFD.
 std::string JsonEscape(std::string_view text);
 
+// `text`, with bytes that are no UTF-8 replaced by U+FFFD.
+std::string MendedUtf8(std::string_view text);
+
 // `text` as a JSON string.
 std::string JsonString(std::string_view text);
 

@@ -18,6 +18,8 @@ constexpr size_t kLineCharsMax = 10'240;
 constexpr size_t kOrderBytesMax = 16 << 20;
 constexpr int64_t kVarsBytesMax = 16 << 20;
 constexpr size_t kMetricCountMax = 10'000;
+constexpr size_t kNameBytesMax = 256;   // Of metrics and tags; longer ones are no names.
+constexpr size_t kTagCountMax = 32;
 
 v1::LogLevel LevelNamed(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return toupper(c); });
@@ -27,13 +29,6 @@ v1::LogLevel LevelNamed(std::string name) {
   if (name == "WARN" || name == "WARNING") return v1::WARN;
   if (name == "ERROR") return v1::ERROR;
   return v1::LOG_LEVEL_UNSPECIFIED;
-}
-
-bool IsValidUtf8(std::string_view text) {
-  for (const unsigned char c : text) {
-    if (c >= 0x80) return false;  // May be valid: the caller mends it character by character.
-  }
-  return true;
 }
 
 // Where character number `count` begins, or the end. A byte that is no part of a sequence counts.
@@ -47,13 +42,6 @@ size_t OffsetOf(std::string_view text, size_t count) {
   return at;
 }
 
-// Protobuf strings must be UTF-8.
-std::string Mended(std::string_view text) {
-  if (IsValidUtf8(text)) return std::string(text);
-  const std::string escaped = JsonString(text);
-  return StringText(escaped).value_or(std::string());
-}
-
 }  // namespace
 
 void AppendLine(v1::LogLevel level, std::string_view text, int64_t micros,
@@ -64,7 +52,7 @@ void AppendLine(v1::LogLevel level, std::string_view text, int64_t micros,
     v1::LogLine line;
     line.set_micros(micros);
     line.set_level(level);
-    line.set_text(Mended(text.substr(0, size)));
+    line.set_text(MendedUtf8(text.substr(0, size)));
     lines->push_back(std::move(line));
     text.remove_prefix(size);
   } while (!text.empty());
@@ -222,9 +210,9 @@ void OutputReader::AddMetric(const std::string& json, int64_t micros) {
     return value == nullptr ? std::string() : ScalarText(*value).value_or("");
   };
   v1::Metric metric;
-  metric.set_name(Mended(scrubber_.Scrub(text("name"))));
+  metric.set_name(MendedUtf8(scrubber_.Scrub(text("name"))));
   metric.set_type(text("type"));
-  if (metric.name().empty() ||
+  if (metric.name().empty() || metric.name().size() > kNameBytesMax ||
       (metric.type() != "counter" && metric.type() != "timer" && metric.type() != "gauge")) {
     return;
   }
@@ -232,10 +220,12 @@ void OutputReader::AddMetric(const std::string& json, int64_t micros) {
   metric.set_micros(micros);
   if (const std::string* tags = FindMember(*members, "tags")) {
     const auto pairs = ReadJsonObject(*tags);
-    for (size_t i = 0; pairs.ok() && i < pairs->size(); ++i) {
+    for (size_t i = 0; pairs.ok() && i < pairs->size() && i < kTagCountMax; ++i) {
+      const std::string value = scrubber_.Scrub(ScalarText((*pairs)[i].value).value_or(""));
+      if ((*pairs)[i].name.size() > kNameBytesMax || value.size() > kNameBytesMax) continue;
       v1::Label& tag = *metric.add_tags();
       tag.set_key((*pairs)[i].name);
-      tag.set_value(scrubber_.Scrub(ScalarText((*pairs)[i].value).value_or("")));
+      tag.set_value(MendedUtf8(value));
     }
   }
   metrics_.push_back(std::move(metric));

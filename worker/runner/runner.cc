@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "secrets/scrubber.h"
 #include "worker/runner/errors.h"
+#include "worker/runner/json.h"
 #include "worker/runner/script.h"
 #include "worker/runner/task_attempt.h"
 #include "worker/runner/watcher.h"
@@ -24,6 +25,7 @@ namespace {
 
 // After a reboot, boot times of before mean nothing; what is found then has ended anyway.
 constexpr absl::Duration kDeadlineUnknown = absl::Seconds(60);
+constexpr size_t kErrorBytesMax = 8 << 10;
 
 std::vector<std::string> NamesIn(const std::string& folder) {
   std::vector<std::string> names;
@@ -320,6 +322,10 @@ struct Runner::State : std::enable_shared_from_this<Runner::State> {
       result.clear_error();
     } else if (!came_back) {
       result.set_state(v1::KILLED);
+    }
+    if (result.has_error()) {  // It must be text, and small.
+      std::string message = result.error().message().substr(0, kErrorBytesMax);
+      result.mutable_error()->set_message(MendedUtf8(message));
     }
     attempt.ended = true;
     const bool forget = attempt.script == nullptr && came_back;

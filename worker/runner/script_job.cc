@@ -309,8 +309,9 @@ absl::Status UploadFiles(const std::string& folder, const std::vector<std::strin
   for (const std::string& path : paths) {
     char hash[40];
     snprintf(hash, sizeof(hash), "%016llx-", static_cast<unsigned long long>(StableHash(path)));
-    const std::string name = hash + path.substr(path.rfind('/') == std::string::npos
-                                                    ? 0 : path.rfind('/') + 1);
+    const size_t slash = path.rfind('/');
+    const std::string name =
+        hash + MendedUtf8(path.substr(slash == std::string::npos ? 0 : slash + 1));
     ORCH_ASSIGN_OR_RETURN(const std::string uri, files.Upload(token, folder + "/" + path, name));
     if (!members->empty()) *members += ',';
     *members += JsonString(path) + ":" + JsonString(uri);

@@ -18,6 +18,9 @@
 namespace orch::worker {
 namespace {
 
+constexpr size_t kNameBytesMax = 256;
+constexpr int kTagCountMax = 32;
+
 v1::LogLevel LevelOf(sdk::LogLevel level) {
   switch (level) {
     case sdk::LogLevel::kTrace: return v1::TRACE;
@@ -116,16 +119,17 @@ void TaskAttempt::Measure(sdk::MetricKind kind, std::string_view name, double va
                           sdk::Tags tags) {
   v1::Metric metric;
   *metric.mutable_token() = assign_.token();
-  metric.set_name(scrubber_.Scrub(name));
+  metric.set_name(MendedUtf8(scrubber_.Scrub(name).substr(0, kNameBytesMax)));
   metric.set_type(kind == sdk::MetricKind::kCounter ? "counter"
                   : kind == sdk::MetricKind::kTimer ? "timer"
                                                     : "gauge");
   metric.set_value(value);
   metric.set_micros(sinks_.now_micros());
   for (const auto& [key, tag] : tags) {
+    if (metric.tags_size() == kTagCountMax) break;
     v1::Label& label = *metric.add_tags();
-    label.set_key(key);
-    label.set_value(scrubber_.Scrub(tag));
+    label.set_key(MendedUtf8(key.substr(0, kNameBytesMax)));
+    label.set_value(MendedUtf8(scrubber_.Scrub(tag).substr(0, kNameBytesMax)));
   }
   sinks_.metric(std::move(metric));
 }

@@ -146,6 +146,14 @@ class FakeSpawn final : public Spawn {
     }
     listener_->OnLines(token, std::move(lines));
   }
+  void Measure(const v1::LeaseToken& token, int count, const std::string& name) {
+    for (int i = 0; i < count; ++i) {
+      v1::Metric metric;
+      *metric.mutable_token() = token;
+      metric.set_name(name);
+      listener_->OnMetric(std::move(metric));
+    }
+  }
   void End(const v1::LeaseToken& token, v1::State state = v1::SUCCESS,
            const std::string& outputs = "") {
     running.erase(TokenKey(token));

@@ -12,6 +12,7 @@ namespace {
 constexpr int kProtocol = 1;
 constexpr size_t kEndedTokenCountMax = 10'000;
 constexpr size_t kMetricCountMax = 10'000;
+constexpr size_t kAppendBytes = 256 << 10;   // Of lines that the spool takes at once.
 constexpr absl::Duration kBackoffMin = absl::Milliseconds(100);
 constexpr absl::Duration kBackoffMax = absl::Seconds(5);
 
@@ -86,7 +87,7 @@ void Session::Start() {
     lease.subject = found.assign.subject();
     lease.offline = found.assign.has_offline() ? absl::Microseconds(found.assign.offline().micros())
                                                : offline_;
-    lease.heard_at = found.deadline - ttl_ - lease.offline;
+    lease.heard_at = std::min(now, found.deadline - ttl_ - lease.offline);
     ++running_count_;
     Stream& stream = StreamOf(key);
     stream.open = true;
@@ -100,7 +101,7 @@ void Session::Start() {
 void Session::Connect() {
   if (ended_) return;
   open_ = true;
-  welcomed_ = false;
+  welcomed_ = line_draining_ = false;
   hello_at_ = clock_.Boottime();
   link_.Open(this);
   writing_ = true;
@@ -171,7 +172,13 @@ void Session::OnMessage(const v1::ControlMessage& message) {
       for (const v1::Assign& assign : message.assignments().assigns()) HandleAssign(assign);
       break;
     case v1::ControlMessage::kStop: HandleStop(message.stop()); break;
-    case v1::ControlMessage::kDrain: Drain(message.drain().reason()); break;
+    case v1::ControlMessage::kDrain: {
+      line_draining_ = true;
+      v1::WorkerMessage answer;
+      answer.mutable_draining()->set_reason(message.drain().reason());
+      Enqueue(std::move(answer));
+      break;
+    }
     case v1::ControlMessage::kAcks:
       for (const v1::Ack& ack : message.acks().acks()) HandleAck(ack);
       break;
@@ -382,18 +389,26 @@ void Session::OnLines(const v1::LeaseToken& token, std::vector<v1::LogLine> line
   Stream& stream = StreamOf(key);
   v1::LogLines kept;
   *kept.mutable_token() = token;
+  size_t bytes = 0;
+  const auto append = [&] {
+    if (kept.lines_size() == 0) return;
+    kept.set_first_line(stream.last_line + 1);
+    stream.last_line += kept.lines_size();
+    spool_.AppendLines(kept);
+    kept.clear_lines();
+    bytes = 0;
+  };
   for (v1::LogLine& line : lines) {
     if (line.level() < stream.level_min) continue;
     if (stream.skip_count > 0) {
       --stream.skip_count;
       continue;
     }
+    bytes += line.text().size();
     *kept.add_lines() = std::move(line);
+    if (bytes >= kAppendBytes) append();
   }
-  if (kept.lines_size() == 0) return;
-  kept.set_first_line(stream.last_line + 1);
-  stream.last_line += kept.lines_size();
-  spool_.AppendLines(kept);
+  append();
   QueueStream(key, stream);
   Pump();
 }

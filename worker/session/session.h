@@ -84,7 +84,8 @@ class Session final : private Link::Listener, private Spawn::Listener {
   void Start();
 
   // Takes no more work, finishes what runs, waits for its acknowledgement, then ends. Repeating it
-  // is harmless.
+  // is harmless. A control plane that says Drain is another matter: it wants to go, so nothing is
+  // taken over that line, and work goes on over the next.
   void Drain(const std::string& reason);
 
   // Kills what runs and ends at once. Its leases run out; results stay in the spool.
@@ -203,6 +204,7 @@ class Session final : private Link::Listener, private Spawn::Listener {
   bool welcomed_ = false;
   bool writing_ = false;
   bool draining_ = false;
+  bool line_draining_ = false;               // The other side of this line wants to go.
   bool ended_ = false;
   int running_count_ = 0;
   int64_t result_bytes_ = 0;

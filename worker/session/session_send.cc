@@ -10,7 +10,7 @@ namespace {
 constexpr int kResultCountMax = 50;               // A message.
 constexpr int64_t kMessageBytesMax = 900 << 10;   // Leaves room for framing below 1 MiB.
 constexpr int64_t kLogBytesPerMessage = 256 << 10;
-constexpr int kMetricsPerMessage = 500;
+constexpr int64_t kMetricBytesPerMessage = 128 << 10;
 constexpr size_t kOutboxCountMax = 4'000;
 
 }  // namespace
@@ -86,7 +86,7 @@ bool Session::TakeRenewal(v1::WorkerMessage* message) {
 }
 
 int Session::FreeSlots() const {
-  if (draining_ || result_bytes_ >= options_.result_bytes_max) return 0;
+  if (draining_ || line_draining_ || result_bytes_ >= options_.result_bytes_max) return 0;
   const int room = options_.lease_count_max - static_cast<int>(leases_.size());
   return std::max(0, std::min(options_.slots - running_count_, room));
 }
@@ -123,7 +123,8 @@ bool Session::TakeProgress(v1::WorkerMessage* message) {
     *message->mutable_progress()->add_logs() = std::move(lines);
     QueueStream(key, stream);
   }
-  for (int i = 0; i < kMetricsPerMessage && !metrics_.empty(); ++i) {
+  for (int64_t bytes = 0; bytes < kMetricBytesPerMessage && !metrics_.empty();) {
+    bytes += static_cast<int64_t>(metrics_.front().ByteSizeLong());
     *message->mutable_progress()->add_metrics() = std::move(metrics_.front());
     metrics_.pop_front();
   }

@@ -607,6 +607,37 @@ TEST_F(SessionTest, ADrainTakesNoMoreFinishesAndEnds) {
   EXPECT_TRUE(observed.ended->ok());
 }
 
+TEST_F(SessionTest, AControlPlaneThatDrainsGetsNoCreditUntilTheNextLine) {
+  StartWelcomed();
+  v1::ControlMessage message;
+  message.mutable_drain()->set_reason("upgrade");
+  link->Receive(message);
+  executor.RunFor();
+  std::vector<v1::WorkerMessage> sent = link->TakeSent();
+  ASSERT_THAT(sent, SizeIs(2));
+  EXPECT_EQ(sent[0].draining().reason(), "upgrade");
+  EXPECT_EQ(sent[1].credit().slots(), 0);
+  link->Cut();
+  executor.RunFor(absl::Seconds(1));
+  Welcome();
+  EXPECT_EQ(link->TakeSent().back().credit().slots(), 4);
+  EXPECT_FALSE(observed.ended.has_value());
+}
+
+TEST_F(SessionTest, HugeAmountsOfLinesAndMetricsGoInSmallMessages) {
+  StartWelcomed();
+  Give({Assign("a")});
+  spawn.Print(Token("a"), std::vector<std::string>(300, std::string(10'000, 'x')));
+  spawn.Measure(Token("a"), 1'000, std::string(4'000, 'n'));
+  executor.RunFor();
+  size_t metrics = 0;
+  for (const v1::WorkerMessage& sent : link->TakeSent()) {
+    EXPECT_LT(sent.ByteSizeLong(), 1u << 20);
+    metrics += static_cast<size_t>(sent.progress().metrics_size());
+  }
+  EXPECT_EQ(metrics, 1'000u);
+}
+
 TEST_F(SessionTest, ADrainWithoutALineEndsAfterATime) {
   StartWelcomed();
   Give({Assign("a")});
