@@ -85,7 +85,8 @@ std::vector<AggregateRows> SplitByAggregate(const Rows& rows) {
   for (const auto& row : rows.timers) parts[row.execution_id()].timers.push_back(row);
   for (const auto& row : rows.timers_gone) parts[row.execution_id()].timers_gone.push_back(row);
   for (const auto& row : rows.mails) parts[AggregateOf(row.sender())].mails.push_back(row);
-  for (const auto& row : rows.mails_gone) parts[AggregateOf(row.receiver)].mails_gone.push_back(row);
+  for (const auto& row : rows.mails_gone)
+    parts[AggregateOf(row.receiver)].mails_gone.push_back(row);
   for (const auto& row : rows.engine_logs) parts[row.execution_id()].engine_logs.push_back(row);
   for (const auto& row : rows.records) parts[row.aggregate()].records.push_back(row);
   const auto flow_of = [](const auto& row) {

@@ -1,6 +1,6 @@
 // The suite that every keeper of a Store passes.
 //
-// A keeper's test links contract.cc and names itself:
+// A keeper's test links the suite and names itself:
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, testing::Values(KeeperUnderTest{…}), NameOf);
 #pragma once
 

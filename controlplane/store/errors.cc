@@ -23,6 +23,10 @@ absl::Status BadPage(std::string_view why) {
   return absl::InvalidArgumentError(absl::StrFormat("no such page: %s", std::string(why)));
 }
 
+absl::Status BadStep() {
+  return absl::InvalidArgumentError("a step must be a microsecond or more");
+}
+
 absl::Status OwnerLives(std::string_view owner) {
   return absl::AlreadyExistsError(absl::StrFormat(
       "another process that lives goes by the name '%s'; draw a new one", std::string(owner)));

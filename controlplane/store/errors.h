@@ -20,6 +20,9 @@ absl::Status ExpectationFailed(std::string_view what);
 // kInvalidArgument: a page or cursor that cannot be served.
 absl::Status BadPage(std::string_view why);
 
+// kInvalidArgument: executions cannot be counted in steps of nothing.
+absl::Status BadStep();
+
 // kAlreadyExists: another process that lives goes by this name.
 absl::Status OwnerLives(std::string_view owner);
 

@@ -43,13 +43,11 @@ void FaultyStore::Commit(std::shared_ptr<const Batch> batch,
   const CommitFault fault = Draw();
   ++counts_[static_cast<size_t>(fault.kind)];
   switch (fault.kind) {
-    case Kind::kNone:
-      return below_.Commit(std::move(batch), std::move(done));
+    case Kind::kNone: return below_.Commit(std::move(batch), std::move(done));
     case Kind::kSlow:
-      return below_.Commit(std::move(batch),
-                           [this, done = std::move(done)](CommitResult result) {
-                             Later([done, result = std::move(result)] { done(result); });
-                           });
+      return below_.Commit(std::move(batch), [this, done = std::move(done)](CommitResult result) {
+        Later([done, result = std::move(result)] { done(result); });
+      });
     case Kind::kRefused:
       return done({.outcome = CommitResult::Outcome::kRefused,
                    .refusal = fault.refusal,
@@ -58,13 +56,11 @@ void FaultyStore::Commit(std::shared_ptr<const Batch> batch,
       return below_.Commit(std::move(batch), [done = std::move(done)](CommitResult) {
         done(Unknown("the answer was lost"));
       });
-    case Kind::kUnknownNotDone:
-      return done(Unknown("the batch was lost"));
+    case Kind::kUnknownNotDone: return done(Unknown("the batch was lost"));
     case Kind::kUnknownUnderWay:
       StartUnderWay(std::move(batch), nullptr);
       return done(Unknown("the line was cut"));
-    case Kind::kDropped:
-      return StartUnderWay(std::move(batch), std::move(done));
+    case Kind::kDropped: return StartUnderWay(std::move(batch), std::move(done));
   }
 }
 
@@ -139,8 +135,8 @@ absl::Status FaultyStore::AppendMetrics(const std::vector<MetricRow>& metrics) {
 }
 
 // The rest passes through, unless the line is down.
-#define ORCH_PASS(call)                \
-  ORCH_RETURN_IF_ERROR(ReadFault());   \
+#define ORCH_PASS(call)              \
+  ORCH_RETURN_IF_ERROR(ReadFault()); \
   return below_.call
 
 absl::StatusOr<std::vector<Shard>> FaultyStore::TakeShards(const std::string& owner,
@@ -182,6 +178,10 @@ absl::StatusOr<std::optional<IdempotencyKey>> FaultyStore::FindIdempotencyKey(
 absl::StatusOr<ExecutionPage> FaultyStore::ListExecutions(const ExecutionFilter& filter,
                                                           const Page& page) {
   ORCH_PASS(ListExecutions(filter, page));
+}
+absl::StatusOr<ExecutionSummary> FaultyStore::SummarizeExecutions(const ExecutionFilter& filter,
+                                                                  absl::Duration step, int limit) {
+  ORCH_PASS(SummarizeExecutions(filter, step, limit));
 }
 absl::StatusOr<v1::ExecutionHead> FaultyStore::GetHead(const std::string& execution_id) {
   ORCH_PASS(GetHead(execution_id));

@@ -1,13 +1,13 @@
 // FaultyStore stands before a Store and hurts it: commits are slow, refused, lost, or land late.
 //
-// What it answers is always true: kCommitted was kept, kRefused was not, and kUnknown may be either.
-// A batch that is under way lands in its own time, at the latest while it is resolved, as in a server that
-// still works on a COMMIT whose client is gone.
+// What it answers is always true: kCommitted was kept, kRefused was not, and kUnknown may be
+// either. A batch that is under way lands in its own time, at the latest while it is resolved, as
+// in a server that still works on a COMMIT whose client is gone.
 //
 // Time        Delays run on the Executor. Without one, nothing is slow and what is under way lands
 //             when it is resolved.
-// Threads     Not thread-safe, for a Store that answers on the Executor's strand or within the call.
-// Ownership   Store, Executor and Random must outlive it; it must outlive what it posted.
+// Threads     Not thread-safe, for a Store that answers on the Executor's strand or within the
+// call. Ownership   Store, Executor and Random must outlive it; it must outlive what it posted.
 #pragma once
 
 #include <array>
@@ -26,12 +26,12 @@ namespace orch::store {
 struct CommitFault {
   enum class Kind {
     kNone,
-    kSlow,              // Kept at once, answered late.
-    kRefused,           // Not kept; `refusal` says why.
-    kUnknownDone,       // Kept, but nobody says so.
-    kUnknownNotDone,    // Not kept, but nobody says so.
-    kUnknownUnderWay,   // Nobody says so, and it is kept later.
-    kDropped,           // As kUnknownUnderWay, and even that is said only after a long time.
+    kSlow,             // Kept at once, answered late.
+    kRefused,          // Not kept; `refusal` says why.
+    kUnknownDone,      // Kept, but nobody says so.
+    kUnknownNotDone,   // Not kept, but nobody says so.
+    kUnknownUnderWay,  // Nobody says so, and it is kept later.
+    kDropped,          // As kUnknownUnderWay, and even that is said only after a long time.
   };
   static constexpr int kKindCount = 7;
   Kind kind = Kind::kNone;
@@ -41,15 +41,15 @@ struct CommitFault {
 // How often each fault comes, from 0 to 1. All zero: the store is well.
 struct FaultRates {
   double slow = 0;
-  double refused = 0;               // Conflict, no room and no line in turn by chance.
+  double refused = 0;  // Conflict, no room and no line in turn by chance.
   double unknown_done = 0;
   double unknown_not_done = 0;
   double unknown_under_way = 0;
   double dropped = 0;
-  double resolve_unavailable = 0;   // Resolve knows nothing yet.
-  double read_unavailable = 0;      // A query or TakeShards fails.
-  double write_unavailable = 0;     // Write and the logs' appends fail, nothing kept.
-  double write_unknown_done = 0;    // Kept, but nobody says so.
+  double resolve_unavailable = 0;  // Resolve knows nothing yet.
+  double read_unavailable = 0;     // A query or TakeShards fails.
+  double write_unavailable = 0;    // Write and the logs' appends fail, nothing kept.
+  double write_unknown_done = 0;   // Kept, but nobody says so.
   absl::Duration slow_max = absl::Seconds(2);
   absl::Duration drop_timeout = absl::Seconds(30);
 };
@@ -91,6 +91,8 @@ class FaultyStore final : public Store {
                                                                    const std::string& key) override;
   absl::StatusOr<ExecutionPage> ListExecutions(const ExecutionFilter& filter,
                                                const Page& page) override;
+  absl::StatusOr<ExecutionSummary> SummarizeExecutions(const ExecutionFilter& filter,
+                                                       absl::Duration step, int limit) override;
   absl::StatusOr<v1::ExecutionHead> GetHead(const std::string& execution_id) override;
   absl::StatusOr<v1::ExecutionPayload> GetPayload(const std::string& execution_id) override;
   absl::StatusOr<std::vector<v1::TaskRun>> ListRuns(const std::string& execution_id, int64_t first,

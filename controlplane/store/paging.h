@@ -10,11 +10,11 @@
 
 namespace orch::store {
 
-inline constexpr int kTotalMax = 10'000;     // Totals are exact up to here; pages reach no further.
+inline constexpr int kTotalMax = 10'000;  // Totals are exact up to here; pages reach no further.
 inline constexpr int kPageSizeMax = 1'000;
 
 struct PageBounds {
-  int offset = 0;   // 0 when there is a cursor.
+  int offset = 0;  // 0 when there is a cursor.
   int size = 0;
 };
 //   kInvalidArgument  size not in 1..kPageSizeMax, page < 1, or page × size > kTotalMax.

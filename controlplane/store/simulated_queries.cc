@@ -145,7 +145,8 @@ bool SimulatedStore::Matches(const ExecutionFilter& filter, const v1::ExecutionH
   if (filter.created_after && head.created_micros() < absl::ToUnixMicros(*filter.created_after)) {
     return false;
   }
-  if (filter.created_before && head.created_micros() >= absl::ToUnixMicros(*filter.created_before)) {
+  if (filter.created_before &&
+      head.created_micros() >= absl::ToUnixMicros(*filter.created_before)) {
     return false;
   }
   if (!filter.query.empty() && !Holds(head.id(), filter.query) &&
@@ -188,6 +189,28 @@ absl::StatusOr<ExecutionPage> SimulatedStore::ListExecutions(const ExecutionFilt
   }
   SetTotal(count, &answer);
   return answer;
+}
+
+absl::StatusOr<ExecutionSummary> SimulatedStore::SummarizeExecutions(const ExecutionFilter& filter,
+                                                                     absl::Duration step,
+                                                                     int limit) {
+  const int64_t micros = absl::ToInt64Microseconds(step);
+  if (micros < 1) return BadStep();
+  std::map<std::pair<int64_t, v1::State>, int64_t> counts;
+  ExecutionSummary summary;
+  int64_t count = 0;
+  for (auto at = heads_.rbegin(); at != heads_.rend(); ++at) {
+    if (!Matches(filter, at->second)) continue;
+    if (count++ == limit) {
+      summary.complete = false;
+      break;
+    }
+    ++counts[{at->second.created_micros() / micros * micros, at->second.state()}];
+  }
+  for (const auto& [key, number] : counts) {
+    summary.counts.push_back({absl::FromUnixMicros(key.first), key.second, number});
+  }
+  return summary;
 }
 
 absl::StatusOr<v1::ExecutionHead> SimulatedStore::GetHead(const std::string& execution_id) {

@@ -16,7 +16,8 @@ class ManualExecutor final : public Executor {
  public:
   void Post(std::function<void()> work) override { PostAt(absl::ZeroDuration(), std::move(work)); }
   TimerId PostAt(absl::Duration delay, std::function<void()> work) override {
-    due_.emplace(std::make_pair(now_ + std::max(delay, absl::ZeroDuration()), ++last_), std::move(work));
+    due_.emplace(std::make_pair(now_ + std::max(delay, absl::ZeroDuration()), ++last_),
+                 std::move(work));
     return last_;
   }
   bool Cancel(TimerId timer) override {
@@ -91,20 +92,32 @@ TEST_F(FaultyStoreTest, EachFaultAnswersTruly) {
   struct Case {
     const char* name;
     CommitFault fault;
-    std::optional<Outcome> answered;     // At once.
-    bool kept;                           // At once.
+    std::optional<Outcome> answered;  // At once.
+    bool kept;                        // At once.
     Resolution::Outcome resolved;
   };
   const Case cases[] = {
       {"none", {Kind::kNone}, Outcome::kCommitted, true, Resolution::Outcome::kCommitted},
       {"slow", {Kind::kSlow}, std::nullopt, true, Resolution::Outcome::kCommitted},
-      {"refused", {Kind::kRefused, Refusal::kNoRoom}, Outcome::kRefused, false,
+      {"refused",
+       {Kind::kRefused, Refusal::kNoRoom},
+       Outcome::kRefused,
+       false,
        Resolution::Outcome::kNotDone},
-      {"unknown, done", {Kind::kUnknownDone}, Outcome::kUnknown, true,
+      {"unknown, done",
+       {Kind::kUnknownDone},
+       Outcome::kUnknown,
+       true,
        Resolution::Outcome::kCommitted},
-      {"unknown, not done", {Kind::kUnknownNotDone}, Outcome::kUnknown, false,
+      {"unknown, not done",
+       {Kind::kUnknownNotDone},
+       Outcome::kUnknown,
+       false,
        Resolution::Outcome::kNotDone},
-      {"unknown, under way", {Kind::kUnknownUnderWay}, Outcome::kUnknown, false,
+      {"unknown, under way",
+       {Kind::kUnknownUnderWay},
+       Outcome::kUnknown,
+       false,
        Resolution::Outcome::kCommitted},
       {"dropped", {Kind::kDropped}, std::nullopt, false, Resolution::Outcome::kCommitted},
   };
@@ -160,8 +173,12 @@ TEST_F(FaultyStoreTest, RatesComeTrueAndTheSameSeedGivesTheSameFaults) {
     SeededRandom random(seed);
     SimulatedStore simulated(clock, nullptr, 4);
     FaultyStore faulty(simulated, &executor, random);
-    faulty.SetRates({.slow = 0.1, .refused = 0.2, .unknown_done = 0.1, .unknown_not_done = 0.1,
-                     .unknown_under_way = 0.1, .dropped = 0.1});
+    faulty.SetRates({.slow = 0.1,
+                     .refused = 0.2,
+                     .unknown_done = 0.1,
+                     .unknown_not_done = 0.1,
+                     .unknown_under_way = 0.1,
+                     .dropped = 0.1});
     Writer writer(simulated, "a");
     for (int i = 0; i < 500; ++i) {
       faulty.Commit(writer.Next({}), [](CommitResult) {});

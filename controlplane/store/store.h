@@ -31,10 +31,10 @@ struct Shard {
   int id = 0;
   uint32_t bucket_first = 0;
   uint32_t bucket_last = 65535;
-  std::string owner;         // Replica that holds it, "" when free.
-  int64_t epoch = 0;         // Grows with every change of owner.
-  int64_t sequence = 0;      // Number of the last committed batch.
-  std::string batch;         // Id of the last committed batch.
+  std::string owner;     // Replica that holds it, "" when free.
+  int64_t epoch = 0;     // Grows with every change of owner.
+  int64_t sequence = 0;  // Number of the last committed batch.
+  std::string batch;     // Id of the last committed batch.
   absl::Time expires_at;
 };
 
@@ -47,39 +47,39 @@ struct ShardClaim {
 };
 
 struct Batch {
-  std::string id;                    // Unique; the same when the batch is sent again.
-  std::vector<ShardClaim> claims;    // In order of shard id; at least one.
+  std::string id;                                // Unique; the same when the batch is sent again.
+  std::vector<ShardClaim> claims;                // In order of shard id; at least one.
   absl::Duration lease_ttl = absl::Seconds(10);  // The shards' ownership is extended by it.
   Rows rows;
 };
 
 enum class Refusal {
   kNone,
-  kConflict,   // Serialization failure, deadlock, busy: the same batch again, at once.
-  kNoRoom,     // Disk full, read-only: keep the batch, take no new input, try each second.
-  kNoLine,     // No connection and nothing was sent: as kNoRoom.
-  kBadRow,     // One row cannot be stored: find its execution, quarantine it.
+  kConflict,  // Serialization failure, deadlock, busy: the same batch again, at once.
+  kNoRoom,    // Disk full, read-only: keep the batch, take no new input, try each second.
+  kNoLine,    // No connection and nothing was sent: as kNoRoom.
+  kBadRow,    // One row cannot be stored: find its execution, quarantine it.
 };
 
 struct CommitResult {
   enum class Outcome {
     kCommitted,
-    kRefused,   // Nothing was kept; `refusal` says what to do.
-    kFenced,    // Someone else owns a shard, or a batch was skipped: drop its memory.
-    kUnknown,   // It may have happened. Resolve before anything else is sent.
+    kRefused,  // Nothing was kept; `refusal` says what to do.
+    kFenced,   // Someone else owns a shard, or a batch was skipped: drop its memory.
+    kUnknown,  // It may have happened. Resolve before anything else is sent.
   };
   Outcome outcome = Outcome::kUnknown;
   Refusal refusal = Refusal::kNone;
   std::string message;
-  absl::Time now;                    // The store's clock, when committed.
+  absl::Time now;  // The store's clock, when committed.
 };
 
 struct Resolution {
   enum class Outcome {
-    kCommitted,   // The batch is in.
-    kNotDone,     // It is not and never will be: send it again under the same id.
-    kFenced,      // The shard has another owner or went on without us.
-    kUnavailable, // No answer; ask again.
+    kCommitted,    // The batch is in.
+    kNotDone,      // It is not and never will be: send it again under the same id.
+    kFenced,       // The shard has another owner or went on without us.
+    kUnavailable,  // No answer; ask again.
   };
   Outcome outcome = Outcome::kUnavailable;
   std::string message;
@@ -90,12 +90,12 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // ---- Shards and batches ------------------------------------------------------------------------
+  // ---- Shards and batches -----------------------------------------------------------------------
 
-  // Takes every shard that is free, expired, or held by an owner known to be dead, for `owner`: epoch + 1.
-  // Answers all shards that `owner` holds now, in order of id. Safe to repeat: a shard that this
-  // Store took for `owner` before keeps its epoch and gets a new term. Names are of one process: a new
-  // start draws a new one.
+  // Takes every shard that is free, expired, or held by an owner known to be dead, for `owner`:
+  // epoch + 1. Answers all shards that `owner` holds now, in order of id. Safe to repeat: a shard
+  // that this Store took for `owner` before keeps its epoch and gets a new term. Names are of one
+  // process: a new start draws a new one.
   //   kAlreadyExists  a process that lives goes by this name.
   virtual absl::StatusOr<std::vector<Shard>> TakeShards(const std::string& owner,
                                                         absl::Duration lease_ttl) = 0;
@@ -114,14 +114,14 @@ class Store {
   // Finds out whether `batch`, whose answer was lost, happened. Waits for a COMMIT still under way.
   virtual void Resolve(const Batch& batch, std::function<void(Resolution)> done) = 0;
 
-  // Tries each aggregate's rows of `batch` in a transaction that is rolled back, and names the aggregates
-  // (execution ids) that cannot be stored. Used after Refusal::kBadRow.
+  // Tries each aggregate's rows of `batch` in a transaction that is rolled back, and names the
+  // aggregates (execution ids) that cannot be stored. Used after Refusal::kBadRow.
   virtual absl::StatusOr<std::vector<std::string>> FindBadAggregates(const Batch& batch) = 0;
 
   // ---- What belongs to no shard -----------------------------------------------------------------
 
-  // One transaction of rows that belong to no shard (flows, keys, catalog, answers of attempts). All or
-  // nothing; what SharedRows says of each row is checked in it:
+  // One transaction of rows that belong to no shard (flows, keys, catalog, answers of attempts).
+  // All or nothing; what SharedRows says of each row is checked in it:
   //   kAborted           an expectation does not hold: start over from the read.
   //   kResourceExhausted no room on disk.     kUnavailable  no connection, nothing was written.
   //   kInvalidArgument   a row cannot be stored (such as a NUL in a key).
@@ -131,10 +131,10 @@ class Store {
   // Errors of all queries: kUnavailable (ask again), kInvalidArgument (bad cursor or id), kDataLoss
   // (what is stored cannot be decoded: this one aggregate is lost, the others are not).
 
-  // ---- Loading (a shard's owner) -------------------------------------------------------------------
+  // ---- Loading (a shard's owner) ----------------------------------------------------------------
 
-  // Heads of executions that are live, in order of id, after `after_id`; at most `limit`. A head that
-  // cannot be decoded comes with what the columns know (id, bucket, state, …) and version -1;
+  // Heads of executions that are live, in order of id, after `after_id`; at most `limit`. A head
+  // that cannot be decoded comes with what the columns know (id, bucket, state, …) and version -1;
   // LoadExecution says why.
   virtual absl::StatusOr<std::vector<v1::ExecutionHead>> LiveHeads(uint32_t bucket_first,
                                                                    uint32_t bucket_last,
@@ -151,14 +151,18 @@ class Store {
   virtual absl::StatusOr<std::optional<FlowStateRows>> LoadFlowState(
       const std::string& tenant, const std::string& ns, const std::string& flow_id) = 0;
   // Execution id stored under an idempotency key, with the digest of its request.
-  virtual absl::StatusOr<std::optional<IdempotencyKey>> FindIdempotencyKey(const std::string& tenant,
-                                                                           const std::string& key) = 0;
+  virtual absl::StatusOr<std::optional<IdempotencyKey>> FindIdempotencyKey(
+      const std::string& tenant, const std::string& key) = 0;
 
-  // ---- Reading (anyone) ----------------------------------------------------------------------------
+  // ---- Reading (anyone) -------------------------------------------------------------------------
 
   //   kInvalidArgument  page × size > 10,000, size not in 1..1,000, or a cursor of another list.
   virtual absl::StatusOr<ExecutionPage> ListExecutions(const ExecutionFilter& filter,
                                                        const Page& page) = 0;
+  // Counts those that match by state and time of creation; the newest `limit` when there are more.
+  //   kInvalidArgument  step < 1 µs.
+  virtual absl::StatusOr<ExecutionSummary> SummarizeExecutions(const ExecutionFilter& filter,
+                                                               absl::Duration step, int limit) = 0;
   //   kNotFound  there is no such execution.
   virtual absl::StatusOr<v1::ExecutionHead> GetHead(const std::string& execution_id) = 0;
   virtual absl::StatusOr<v1::ExecutionPayload> GetPayload(const std::string& execution_id) = 0;
@@ -170,11 +174,13 @@ class Store {
   // Records numbered `first` and up, in order, at most `limit`.
   virtual absl::StatusOr<std::vector<v1::Record>> ListRecords(const std::string& aggregate,
                                                               int64_t first, int limit) = 0;
-  virtual absl::StatusOr<std::vector<v1::EngineLog>> ListEngineLogs(const std::string& execution_id) = 0;
+  virtual absl::StatusOr<std::vector<v1::EngineLog>> ListEngineLogs(
+      const std::string& execution_id) = 0;
 
   // Flows. A revision is never changed once written. Without `revision` the newest, which may say
   // `deleted`.
-  virtual absl::StatusOr<std::optional<FlowRow>> GetFlow(const std::string& tenant, const std::string& ns,
+  virtual absl::StatusOr<std::optional<FlowRow>> GetFlow(const std::string& tenant,
+                                                         const std::string& ns,
                                                          const std::string& id,
                                                          std::optional<int> revision) = 0;
   virtual absl::StatusOr<FlowPage> ListFlows(const FlowFilter& filter, const Page& page) = 0;
@@ -184,16 +190,19 @@ class Store {
                                                              const std::string& id) = 0;
 
   // Key-value entries. Expired ones are returned; the caller looks at expires_at.
-  virtual absl::StatusOr<std::optional<KvRow>> GetKv(const std::string& tenant, const std::string& ns,
+  virtual absl::StatusOr<std::optional<KvRow>> GetKv(const std::string& tenant,
+                                                     const std::string& ns,
                                                      const std::string& key) = 0;
-  virtual absl::StatusOr<std::vector<KvRow>> ListKv(const std::string& tenant, const std::string& ns,
+  virtual absl::StatusOr<std::vector<KvRow>> ListKv(const std::string& tenant,
+                                                    const std::string& ns,
                                                     const std::string& prefix, int limit) = 0;
   // The first answer written for an attempt by Write(SharedRows::attempt_answers).
-  virtual absl::StatusOr<std::optional<std::string>> GetAttemptAnswer(const std::string& attempt) = 0;
+  virtual absl::StatusOr<std::optional<std::string>> GetAttemptAnswer(
+      const std::string& attempt) = 0;
   virtual absl::StatusOr<std::vector<TaskTypeRow>> ListTaskTypes() = 0;
 
-  // Logs: chunks of compressed lines on a connection of their own. Appending a chunk whose (attempt,
-  // first line) is there changes nothing.
+  // Logs: chunks of compressed lines on a connection of their own. Appending a chunk whose
+  // (attempt, first line) is there changes nothing.
   virtual absl::Status AppendLogs(const std::vector<LogChunkRow>& chunks) = 0;
   virtual absl::StatusOr<std::vector<LogChunkRow>> ListLogChunks(const std::string& execution_id,
                                                                  const std::string& after_attempt,
@@ -203,16 +212,17 @@ class Store {
   virtual absl::StatusOr<std::vector<MetricRow>> ListMetrics(const std::string& execution_id,
                                                              int limit) = 0;
   // Newest first.
-  virtual absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const std::string& tenant, int limit) = 0;
+  virtual absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const std::string& tenant,
+                                                                 int limit) = 0;
 
-  // ---- Health ---------------------------------------------------------------------------------------
+  // ---- Health -----------------------------------------------------------------------------------
 
   // OK when the store can be read and written now.
   virtual absl::Status Check() = 0;
   // Executions that are live but have neither ready work, lease, timer, mail, queue place nor an
   // explicit wait. Must read none.
   virtual absl::StatusOr<std::vector<std::string>> Orphans(int limit) = 0;
-  virtual std::string Describe() const = 0;   // "SQLite 3.40.1 at /…", "PostgreSQL 15.18"
+  virtual std::string Describe() const = 0;  // "SQLite 3.40.1 at /…", "PostgreSQL 15.18"
 };
 
 }  // namespace orch::store

@@ -111,9 +111,7 @@ Lane::Answer Lane::Read() {
     }
     after_null = false;
     switch (PQresultStatus(result.get())) {
-      case PGRES_PIPELINE_SYNC:
-        answer.synced = true;
-        return answer;
+      case PGRES_PIPELINE_SYNC: answer.synced = true; return answer;
       case PGRES_TUPLES_OK:
         if (answer.now_micros == 0 && PQntuples(result.get()) == 1 &&
             PQgetlength(result.get(), 0, 0) == 8) {

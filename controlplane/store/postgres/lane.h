@@ -1,8 +1,8 @@
-// Lane writes batches to the server over one connection: a pipeline for each batch, the claims of its
-// shards first, one Sync at the end.
+// Lane writes batches to the server over one connection: a pipeline for each batch, the claims of
+// its shards first, one Sync at the end.
 //
-// What is sent up to a Sync is one transaction. So before Sync is handed to libpq nothing can have been kept,
-// and after it only the server's answer tells.
+// What is sent up to a Sync is one transaction. So before Sync is handed to libpq nothing can have
+// been kept, and after it only the server's answer tells.
 //
 // Time        A batch is answered within the statement timeout and a little.
 // Threads     Not thread-safe; may pass from one thread to another.
@@ -31,10 +31,10 @@ class Lane {
  private:
   // What came back up to the Sync.
   struct Answer {
-    bool synced = false;          // All answers are there.
-    std::string sql_state;        // Of the first error.
+    bool synced = false;    // All answers are there.
+    std::string sql_state;  // Of the first error.
     std::string message;
-    int64_t now_micros = 0;       // What the first claim told.
+    int64_t now_micros = 0;  // What the first claim told.
   };
   absl::Status Connect();
   bool Send(const Statement& statement);

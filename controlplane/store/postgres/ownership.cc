@@ -36,8 +36,8 @@ absl::Status Ownership::Connect() {
 
 absl::Status Ownership::Hold(const std::string& owner) {
   if (held_.contains(owner)) return absl::OkStatus();
-  ORCH_ASSIGN_OR_RETURN(
-      const bool got, AskBool(*session_, "SELECT pg_try_advisory_lock($1)", LockKey(owner)));
+  ORCH_ASSIGN_OR_RETURN(const bool got,
+                        AskBool(*session_, "SELECT pg_try_advisory_lock($1)", LockKey(owner)));
   if (!got) {
     // Our own lock on a line that broke may still stand for a while.
     if (owners_.contains(owner)) return absl::UnavailableError("the old line still holds the lock");
@@ -51,8 +51,8 @@ absl::StatusOr<bool> Ownership::Lives(const std::string& owner) {
   if (owner.empty()) return false;
   if (owners_.contains(owner)) return true;
   // Its lock ends with this transaction.
-  ORCH_ASSIGN_OR_RETURN(const bool free, AskBool(*session_, "SELECT pg_try_advisory_xact_lock($1)",
-                                                 LockKey(owner)));
+  ORCH_ASSIGN_OR_RETURN(const bool free,
+                        AskBool(*session_, "SELECT pg_try_advisory_xact_lock($1)", LockKey(owner)));
   return !free;
 }
 
@@ -81,12 +81,12 @@ absl::Status Ownership::TakeInTransaction(const std::string& owner, absl::Durati
     bool expired;
   };
   std::vector<Seen> all;
-  ORCH_RETURN_IF_ERROR(session_->Query(
-      "SELECT id, owner, expires_micros <= now_micros() FROM shard ORDER BY id", {},
-      [&](const sql::SqlRow& row) {
-        all.push_back({row.Int(0), row.Text(1), row.Bool(2)});
-        return absl::OkStatus();
-      }));
+  ORCH_RETURN_IF_ERROR(
+      session_->Query("SELECT id, owner, expires_micros <= now_micros() FROM shard ORDER BY id", {},
+                      [&](const sql::SqlRow& row) {
+                        all.push_back({row.Int(0), row.Text(1), row.Bool(2)});
+                        return absl::OkStatus();
+                      }));
   std::map<std::string, bool> lives;
   for (const Seen& shard : all) {
     if (lives.contains(shard.owner)) continue;
@@ -102,19 +102,19 @@ absl::Status Ownership::TakeInTransaction(const std::string& owner, absl::Durati
         ", expires_micros = now_micros() + $3 WHERE id = $1 AND owner = $4" +
         (alive && !ours ? " AND expires_micros <= now_micros()" : "") +
         " RETURNING bucket_first, bucket_last, epoch, seq, batch, expires_micros";
-    ORCH_RETURN_IF_ERROR(session_->Query(
-        sql, {shard.id, owner, absl::ToInt64Microseconds(lease_ttl), shard.owner},
-        [&](const sql::SqlRow& row) {
-          taken->push_back({.id = static_cast<int>(shard.id),
-                            .bucket_first = static_cast<uint32_t>(row.Int(0)),
-                            .bucket_last = static_cast<uint32_t>(row.Int(1)),
-                            .owner = owner,
-                            .epoch = row.Int(2),
-                            .sequence = row.Int(3),
-                            .batch = row.Text(4),
-                            .expires_at = absl::FromUnixMicros(row.Int(5))});
-          return absl::OkStatus();
-        }));
+    ORCH_RETURN_IF_ERROR(
+        session_->Query(sql, {shard.id, owner, absl::ToInt64Microseconds(lease_ttl), shard.owner},
+                        [&](const sql::SqlRow& row) {
+                          taken->push_back({.id = static_cast<int>(shard.id),
+                                            .bucket_first = static_cast<uint32_t>(row.Int(0)),
+                                            .bucket_last = static_cast<uint32_t>(row.Int(1)),
+                                            .owner = owner,
+                                            .epoch = row.Int(2),
+                                            .sequence = row.Int(3),
+                                            .batch = row.Text(4),
+                                            .expires_at = absl::FromUnixMicros(row.Int(5))});
+                          return absl::OkStatus();
+                        }));
   }
   return absl::OkStatus();
 }
@@ -124,8 +124,9 @@ absl::Status Ownership::Release(const std::string& owner) {
   ORCH_RETURN_IF_ERROR(Connect());
   // A new epoch, so that nothing of the owner's can follow.
   return session_
-      ->Execute("UPDATE shard SET owner = '', epoch = epoch + 1, expires_micros = 0 WHERE owner = $1",
-                {owner})
+      ->Execute(
+          "UPDATE shard SET owner = '', epoch = epoch + 1, expires_micros = 0 WHERE owner = $1",
+          {owner})
       .status();
 }
 

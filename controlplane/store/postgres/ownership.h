@@ -1,7 +1,7 @@
 // Ownership gives shards to owners, and knows which owners live.
 //
-// An owner lives as long as its process holds an advisory lock in the database, on a connection that
-// does nothing else: it ends with the process, however that dies.
+// An owner lives as long as its process holds an advisory lock in the database, on a connection
+// that does nothing else: it ends with the process, however that dies.
 //
 // Threads     Thread-safe; calls wait for each other.
 #pragma once
@@ -35,8 +35,8 @@ class Ownership {
   const SessionOptions options_;
   Mutex mutex_;
   std::unique_ptr<Session> session_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> held_ ABSL_GUARDED_BY(mutex_);     // Locks of this session.
-  std::set<std::string> owners_ ABSL_GUARDED_BY(mutex_);   // Those of this process.
+  std::set<std::string> held_ ABSL_GUARDED_BY(mutex_);    // Locks of this session.
+  std::set<std::string> owners_ ABSL_GUARDED_BY(mutex_);  // Those of this process.
 };
 
 }  // namespace orch::store::postgres

@@ -16,8 +16,7 @@ constexpr int kTransactTries = 3;
 // The last error of a transaction that is worth another try at once: a deadlock and its like.
 bool IsConflict(const absl::Status& status) {
   const std::string text(status.message());
-  return absl::IsUnavailable(status) &&
-         (text.ends_with("(40001)") || text.ends_with("(40P01)"));
+  return absl::IsUnavailable(status) && (text.ends_with("(40001)") || text.ends_with("(40P01)"));
 }
 
 }  // namespace
@@ -31,6 +30,8 @@ PostgresStore::PostgresStore(const Options& options)
       committing_("store-lane", options.lane_count),
       resolving_("store-resolve") {
   MutexLock lock(&mutex_);
+  main_.count_max = options.reader_count;
+  logs_.count_max = options.log_count;
   for (int i = 0; i < options.lane_count; ++i) {
     free_lanes_.push_back(std::make_unique<Lane>(session_options_));
   }
@@ -60,7 +61,7 @@ absl::Status PostgresStore::Prepare() {
   description_ = absl::StrFormat("PostgreSQL %d.%d", version / 10'000, version % 10'000);
   ORCH_RETURN_IF_ERROR(Migrate(*session, options_.shard_count));
   MutexLock lock(&mutex_);
-  free_sessions_.push_back(std::move(session));
+  main_.free.push_back(std::move(session));
   return absl::OkStatus();
 }
 
@@ -93,7 +94,8 @@ absl::Status PostgresStore::EnsureDays(const std::set<int>& days) {
   });
 }
 
-// ---- Shards and batches ----------------------------------------------------------------------------
+// ---- Shards and batches
+// ----------------------------------------------------------------------------
 
 absl::StatusOr<std::vector<Shard>> PostgresStore::TakeShards(const std::string& owner,
                                                              absl::Duration lease_ttl) {
@@ -106,9 +108,8 @@ absl::Status PostgresStore::ReleaseShards(const std::string& owner) {
 
 void PostgresStore::Commit(std::shared_ptr<const Batch> batch,
                            std::function<void(CommitResult)> done) {
-  committing_.Post([this, batch = std::move(batch), done = std::move(done)] {
-    done(CommitNow(*batch));
-  });
+  committing_.Post(
+      [this, batch = std::move(batch), done = std::move(done)] { done(CommitNow(*batch)); });
 }
 
 CommitResult PostgresStore::CommitNow(const Batch& batch) {
@@ -140,11 +141,9 @@ CommitResult PostgresStore::CommitNow(const Batch& batch) {
   switch (resolution.outcome) {
     case Resolution::Outcome::kCommitted:
       return {.outcome = CommitResult::Outcome::kCommitted, .now = resolution.now};
-    case Resolution::Outcome::kFenced:
-      return result;
+    case Resolution::Outcome::kFenced: return result;
     case Resolution::Outcome::kNotDone:
-    case Resolution::Outcome::kUnavailable:
-      break;
+    case Resolution::Outcome::kUnavailable: break;
   }
   return {.outcome = CommitResult::Outcome::kUnknown, .message = resolution.message};
 }
@@ -165,12 +164,12 @@ Resolution PostgresStore::ResolveNow(const Batch& batch) {
     ORCH_RETURN_IF_ERROR(session->Run("BEGIN"));
     for (size_t i = 0; i < batch.claims.size(); ++i) {
       // FOR UPDATE waits for a COMMIT still under way; without it the old row would be read.
-      ORCH_RETURN_IF_ERROR(session->Query(
-          "SELECT epoch, seq, batch FROM shard WHERE id = $1 FOR UPDATE",
-          {int64_t{batch.claims[i].shard}}, [&](const sql::SqlRow& row) {
-            standings[i] = {row.Int(0), row.Int(1), row.Text(2)};
-            return absl::OkStatus();
-          }));
+      ORCH_RETURN_IF_ERROR(
+          session->Query("SELECT epoch, seq, batch FROM shard WHERE id = $1 FOR UPDATE",
+                         {int64_t{batch.claims[i].shard}}, [&](const sql::SqlRow& row) {
+                           standings[i] = {row.Int(0), row.Int(1), row.Text(2)};
+                           return absl::OkStatus();
+                         }));
     }
     ORCH_RETURN_IF_ERROR(session->Query("SELECT now_micros()", {}, [&](const sql::SqlRow& row) {
       resolution.now = absl::FromUnixMicros(row.Int(0));
@@ -201,42 +200,45 @@ absl::StatusOr<std::vector<std::string>> PostgresStore::FindBadAggregates(const 
   return bad;
 }
 
-// ---- Sessions ----------------------------------------------------------------------------------------
+// ---- Sessions
+// ----------------------------------------------------------------------------------------
 
-absl::StatusOr<std::unique_ptr<Session>> PostgresStore::Borrow() {
+absl::StatusOr<std::unique_ptr<Session>> PostgresStore::Borrow(Place place) {
   {
     MutexLock lock(&mutex_);
-    while (lent_count_ >= options_.reader_count) changed_.Wait(&mutex_);
-    ++lent_count_;
-    while (!free_sessions_.empty()) {
-      std::unique_ptr<Session> session = std::move(free_sessions_.back());
-      free_sessions_.pop_back();
+    Pool& pool = PoolOf(place);
+    while (pool.lent_count >= pool.count_max) changed_.Wait(&mutex_);
+    ++pool.lent_count;
+    while (!pool.free.empty()) {
+      std::unique_ptr<Session> session = std::move(pool.free.back());
+      pool.free.pop_back();
       if (!session->Stale()) return session;
     }
   }
   absl::StatusOr<std::unique_ptr<Session>> session = Session::Open(session_options_);
-  if (!session.ok()) Return(nullptr);
+  if (!session.ok()) Return(place, nullptr);
   return session;
 }
 
-void PostgresStore::Return(std::unique_ptr<Session> session) {
+void PostgresStore::Return(Place place, std::unique_ptr<Session> session) {
   MutexLock lock(&mutex_);
-  --lent_count_;
-  if (session != nullptr && !session->broken()) free_sessions_.push_back(std::move(session));
+  Pool& pool = PoolOf(place);
+  --pool.lent_count;
+  if (session != nullptr && !session->broken()) pool.free.push_back(std::move(session));
   changed_.SignalAll();
 }
 
-absl::Status PostgresStore::Read(Place, const Work& work) {
-  ORCH_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Borrow());
+absl::Status PostgresStore::Read(Place place, const Work& work) {
+  ORCH_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Borrow(place));
   absl::Status status = work(*session);
-  Return(std::move(session));
+  Return(place, std::move(session));
   return status;
 }
 
-absl::Status PostgresStore::Transact(Place, const Work& work) {
+absl::Status PostgresStore::Transact(Place place, const Work& work) {
   absl::Status status;
   for (int i = 0; i < kTransactTries; ++i) {
-    ORCH_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Borrow());
+    ORCH_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Borrow(place));
     status = session->Run("BEGIN");
     if (status.ok()) status = work(*session);
     if (status.ok()) {
@@ -246,7 +248,7 @@ absl::Status PostgresStore::Transact(Place, const Work& work) {
     } else if (!session->broken() && !session->Run("ROLLBACK").ok()) {
       session.reset();
     }
-    Return(std::move(session));
+    Return(place, std::move(session));
     if (status.ok() || !IsConflict(status)) return status;
   }
   return status;

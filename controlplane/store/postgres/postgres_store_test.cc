@@ -20,12 +20,12 @@ using Outcome = CommitResult::Outcome;
 constexpr char kTemplate[] = "orch_template";
 
 std::unique_ptr<PostgresStore> OpenStore(const std::string& conninfo) {
-  absl::StatusOr<std::unique_ptr<PostgresStore>> store = PostgresStore::Open(
-      {.conninfo = conninfo,
-       .shard_count = 4,
-       .days_ahead = 0,
-       .connect_timeout = absl::Seconds(3),
-       .statement_timeout = absl::Seconds(5)});
+  absl::StatusOr<std::unique_ptr<PostgresStore>> store =
+      PostgresStore::Open({.conninfo = conninfo,
+                           .shard_count = 4,
+                           .days_ahead = 0,
+                           .connect_timeout = absl::Seconds(3),
+                           .statement_timeout = absl::Seconds(5)});
   EXPECT_THAT(store, IsOk());
   return store.ok() ? *std::move(store) : nullptr;
 }
@@ -59,11 +59,6 @@ class PostgresKeeper final : public Keeper {
     database_ = *name;
     Reopen();
   }
-  ~PostgresKeeper() override {
-    store_.reset();
-    EXPECT_THAT(Server::Get().DropDatabase(database_), IsOk());
-  }
-
   Store& store() override { return *store_; }
   void Reopen() override {
     store_.reset();
@@ -94,7 +89,8 @@ class PostgresKeeper final : public Keeper {
   // From now on rows of task_run run into this error.
   void Raise(const std::string& sql_state) {
     Run("CREATE OR REPLACE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '" + sql_state +
+        " $$ BEGIN RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '" +
+        sql_state +
         "'; END $$; CREATE TRIGGER fault BEFORE INSERT ON task_run"
         " FOR EACH ROW EXECUTE FUNCTION fault()");
   }
@@ -113,8 +109,8 @@ Rows OneExecution(int number) {
 
 bool Holds(Store& store, int number) { return store.GetHead(TestId(number)).ok(); }
 
-// The ghost: the line is cut when the server has begun to commit, and goes on. For a while the old row is
-// what a plain SELECT reads.
+// The ghost: the line is cut when the server has begun to commit, and goes on. For a while the old
+// row is what a plain SELECT reads.
 TEST(PostgresStore, ACommitUnderWayIsWaitedForByResolve) {
   PostgresKeeper keeper;
   Writer writer(keeper.store(), "a");
@@ -306,8 +302,10 @@ TEST(PostgresStore, RowsLieInThePartitionOfTheirIdsDayHoweverOld) {
   writer.Put({.heads = {TestHead(id)}, .runs = {TestRun(id, 0)}});
   EXPECT_THAT(keeper.store().GetHead(id), IsOk());
   const std::string day = std::to_string(DayOf(old));
-  keeper.Run("DO $$ BEGIN ASSERT (SELECT count(*) FROM head_d" + day + ") = 1; ASSERT (SELECT count(*)"
-             " FROM task_run_d" + day + ") = 1; END $$");
+  keeper.Run("DO $$ BEGIN ASSERT (SELECT count(*) FROM head_d" + day +
+             ") = 1; ASSERT (SELECT count(*)"
+             " FROM task_run_d" +
+             day + ") = 1; END $$");
 }
 
 TEST(PostgresStore, APartitionIsMadeWhileAnotherDayIsRead) {
@@ -358,8 +356,8 @@ TEST(PostgresStore, ABatchLargerThanTheSocketsBuffersGoesThrough) {
     rows.runs.push_back(TestRun(TestId(1), i));
   }
   writer.Put(rows);
-  ORCH_ASSERT_OK_AND_ASSIGN(const auto last, keeper.store().GetRunPayload(
-                                                 TestId(1), 1'999, v1::TaskRunPayload::OUTPUTS));
+  ORCH_ASSERT_OK_AND_ASSIGN(
+      const auto last, keeper.store().GetRunPayload(TestId(1), 1'999, v1::TaskRunPayload::OUTPUTS));
   EXPECT_EQ(last->body().utf8().size(), 8'000u);
 }
 

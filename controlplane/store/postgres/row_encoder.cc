@@ -71,18 +71,20 @@ RowEncoder::RowEncoder() {
                              std::vector<ArrayParam> params) {
     statements_[kind] = {name, sql, std::move(params)};
   };
-  define(kHead, "head",
-         "INSERT INTO head (day, id, bucket, tenant, namespace, flow_id, parent_id, created_micros,"
-         " state, live, continue_due, body) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9,"
-         " $10, $11, $12) ON CONFLICT (day, id) DO UPDATE SET state = excluded.state,"
-         " live = excluded.live, continue_due = excluded.continue_due, body = excluded.body",
-         {Int4s(), Texts(), Int4s(), Texts(), Texts(), Texts(), Texts(), Int8s(), Int4s(), Bools(),
-          Bools(), Bodies()});
-  define(kPayload, "payload",
-         "INSERT INTO payload (day, execution_id, labels, body) SELECT * FROM unnest($1, $2, $3, $4)"
-         " ON CONFLICT (day, execution_id) DO UPDATE SET labels = excluded.labels,"
-         " body = excluded.body",
-         {Int4s(), Texts(), Texts(), Bodies()});
+  define(
+      kHead, "head",
+      "INSERT INTO head (day, id, bucket, tenant, namespace, flow_id, parent_id, created_micros,"
+      " state, live, continue_due, body) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9,"
+      " $10, $11, $12) ON CONFLICT (day, id) DO UPDATE SET state = excluded.state,"
+      " live = excluded.live, continue_due = excluded.continue_due, body = excluded.body",
+      {Int4s(), Texts(), Int4s(), Texts(), Texts(), Texts(), Texts(), Int8s(), Int4s(), Bools(),
+       Bools(), Bodies()});
+  define(
+      kPayload, "payload",
+      "INSERT INTO payload (day, execution_id, labels, body) SELECT * FROM unnest($1, $2, $3, $4)"
+      " ON CONFLICT (day, execution_id) DO UPDATE SET labels = excluded.labels,"
+      " body = excluded.body",
+      {Int4s(), Texts(), Texts(), Bodies()});
   define(kRun, "run",
          "INSERT INTO task_run (day, execution_id, number, state, live, awaits, body)"
          " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)"

@@ -1,5 +1,5 @@
-// RowEncoder turns the rows of a batch into statements whose parameters are binary arrays, one statement
-// per kind of row, each message serialized once into the array that is sent.
+// RowEncoder turns the rows of a batch into statements whose parameters are binary arrays, one
+// statement per kind of row, each message serialized once into the array that is sent.
 //
 // Threads     Not thread-safe. Keeps its buffers from batch to batch.
 #pragma once
@@ -53,7 +53,7 @@ struct Statement {
   const char* name;
   const char* sql;
   std::vector<ArrayParam> params;
-  bool used = false;          // In the batch that was encoded last.
+  bool used = false;  // In the batch that was encoded last.
 };
 
 class RowEncoder {
@@ -72,8 +72,22 @@ class RowEncoder {
  private:
   // Indexes into statements_.
   enum Kind {
-    kHead, kPayload, kRun, kRunPayload, kRecord, kEngineLog, kIdempotencyKey, kTimerGone, kTimer,
-    kMailGone, kMail, kFlowState, kSlotGone, kSlot, kAudit, kKindCount
+    kHead,
+    kPayload,
+    kRun,
+    kRunPayload,
+    kRecord,
+    kEngineLog,
+    kIdempotencyKey,
+    kTimerGone,
+    kTimer,
+    kMailGone,
+    kMail,
+    kFlowState,
+    kSlotGone,
+    kSlot,
+    kAudit,
+    kKindCount
   };
   std::vector<ArrayParam>& Start(Kind kind);
   void EncodeExecutions(const Rows& rows);

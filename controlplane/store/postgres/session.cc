@@ -62,15 +62,16 @@ struct BinaryParams {
   explicit BinaryParams(const std::vector<sql::SqlValue>& params) {
     held.reserve(params.size());
     for (const sql::SqlValue& param : params) {
-      std::visit(Overloaded{
-                     [&](std::monostate) { Add(0, nullptr, 0); },
-                     [&](bool flag) { Hold(kBool, std::string(1, flag ? '\1' : '\0')); },
-                     [&](int64_t number) { Hold(kInt8, BigEndian(static_cast<uint64_t>(number))); },
-                     [&](double number) { Hold(kFloat8, BigEndian(std::bit_cast<uint64_t>(number))); },
-                     [&](std::string_view text) { Add(kText, text.data(), text.size()); },
-                     [&](sql::Blob blob) { Add(kBytea, blob.bytes.data(), blob.bytes.size()); },
-                 },
-                 param);
+      std::visit(
+          Overloaded{
+              [&](std::monostate) { Add(0, nullptr, 0); },
+              [&](bool flag) { Hold(kBool, std::string(1, flag ? '\1' : '\0')); },
+              [&](int64_t number) { Hold(kInt8, BigEndian(static_cast<uint64_t>(number))); },
+              [&](double number) { Hold(kFloat8, BigEndian(std::bit_cast<uint64_t>(number))); },
+              [&](std::string_view text) { Add(kText, text.data(), text.size()); },
+              [&](sql::Blob blob) { Add(kBytea, blob.bytes.data(), blob.bytes.size()); },
+          },
+          param);
       if (!std::holds_alternative<std::monostate>(param) && values.back() == nullptr) {
         values.back() = "";  // Empty, which is not NULL.
       }
@@ -145,11 +146,11 @@ absl::Status Session::Lost() {
 }
 
 absl::Status Session::Connect() {
-  const char* keys[] = {"dbname", "application_name", "client_encoding", "keepalives_idle",
-                        "tcp_user_timeout", nullptr};
+  const char* keys[] = {"dbname",          "application_name", "client_encoding",
+                        "keepalives_idle", "tcp_user_timeout", nullptr};
   const char* values[] = {options_.conninfo.c_str(), "orch", "UTF8", "30", "30000", nullptr};
-  const Moment deadline = std::chrono::steady_clock::now() +
-                          absl::ToChronoMilliseconds(options_.connect_timeout);
+  const Moment deadline =
+      std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(options_.connect_timeout);
   connection_.reset(PQconnectStartParams(keys, values, /*expand_dbname=*/1));
   if (connection_ == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
   if (PQstatus(get()) == CONNECTION_BAD) return Lost();
@@ -178,7 +179,8 @@ absl::Status Session::CheckServer() {
       "SELECT current_setting('fsync'), current_setting('full_page_writes'), pg_is_in_recovery(),"
       " pg_backend_pid()",
       {}, [&](const sql::SqlRow& row) {
-        if (row.Bytes(0) != "on") fault = "fsync is off: it may lose what it answered; set it to on";
+        if (row.Bytes(0) != "on")
+          fault = "fsync is off: it may lose what it answered; set it to on";
         if (row.Bytes(1) != "on") fault = "full_page_writes is off; set it to on";
         if (row.Bool(2)) fault = "it is a standby; connect to the primary";
         // A pooler answers with a process of its own making.

@@ -1,7 +1,8 @@
 // Session is one connection to a PostgreSQL server that is fit to keep a store.
 //
-// Opening one refuses a server older than 14, a standby, one that may lose what it answered (fsync or
-// full_page_writes off) and a pooler in between, under which neither locks nor prepared statements hold.
+// Opening one refuses a server older than 14, a standby, one that may lose what it answered (fsync
+// or full_page_writes off) and a pooler in between, under which neither locks nor prepared
+// statements hold.
 //
 // Time        Every call ends within its timeout; a line on which none came is closed.
 // Threads     Not thread-safe; may pass from one thread to another.
@@ -26,7 +27,7 @@ namespace orch::store::postgres {
 using Moment = std::chrono::steady_clock::time_point;
 
 struct SessionOptions {
-  std::string conninfo;       // As libpq takes it: key=value words, or a URI.
+  std::string conninfo;  // As libpq takes it: key=value words, or a URI.
   absl::Duration connect_timeout = absl::Seconds(5);
   absl::Duration statement_timeout = absl::Seconds(30);
 };

@@ -123,7 +123,7 @@ void TestProxy::Accept() {
 void TestProxy::Up(Line* line) {
   std::string message;
   bool with_letter = false;
-  bool bound = false;   // A claim came: the Sync is that of a batch.
+  bool bound = false;  // A claim came: the Sync is that of a batch.
   while (ReadMessage(line->client, with_letter, &message)) {
     if (!with_letter) {
       // Questions for encryption come before the first message proper; both carry no letter.

@@ -1,5 +1,5 @@
-// TestProxy stands between a client and a PostgreSQL server, understands where their messages end, and
-// cuts lines at the worst moment.
+// TestProxy stands between a client and a PostgreSQL server, understands where their messages end,
+// and cuts lines at the worst moment.
 //
 // Threads     Thread-safe. Starts one to accept and two for each line.
 #pragma once
@@ -28,8 +28,9 @@ class TestProxy {
   // What happens to the next line on which the Sync of a batch comes.
   enum class Cut {
     kNone,
-    kAfterSync,    // The server gets it and works on; the client's line ends. The server does not notice.
-    kBeforeSync,   // The server never gets it, and both lines end.
+    kAfterSync,   // The server gets it and works on; the client's line ends. The server does not
+                  // notice.
+    kBeforeSync,  // The server never gets it, and both lines end.
   };
   void CutNext(Cut cut) { cut_ = cut; }
   // Whether the cut has been made.
@@ -46,7 +47,7 @@ class TestProxy {
   struct Line {
     std::atomic<int> client{-1};
     std::atomic<int> server{-1};
-    std::atomic<bool> mute{false};   // Nothing goes back to the client any more.
+    std::atomic<bool> mute{false};  // Nothing goes back to the client any more.
     std::thread up;
     std::thread down;
   };

@@ -15,7 +15,8 @@
 namespace orch::store::postgres {
 namespace {
 
-// $1 the folder, $2 settings. The server must not keep our stdout: who reads it would wait for ever.
+// $1 the folder, $2 settings. The server must not keep our stdout: who reads it would wait for
+// ever.
 constexpr char kStart[] = R"sh(
 set -e
 cd /
@@ -117,10 +118,6 @@ absl::StatusOr<std::string> TestServer::NewDatabase(const std::string& from) {
   ORCH_RETURN_IF_ERROR(
       Run("postgres", absl::StrFormat("CREATE DATABASE %s TEMPLATE %s", name, from)));
   return name;
-}
-
-absl::Status TestServer::DropDatabase(const std::string& name) {
-  return Run("postgres", absl::StrFormat("DROP DATABASE IF EXISTS %s WITH (FORCE)", name));
 }
 
 }  // namespace orch::store::postgres

@@ -12,17 +12,17 @@ namespace orch::store::postgres {
 
 class TestServer {
  public:
-  // Starts a server from the newest PostgreSQL that is installed; takes half a second. `settings` are
-  // words for its command line, such as "-c fsync=off".
+  // Starts a server from the newest PostgreSQL that is installed; takes half a second. `settings`
+  // are words for its command line, such as "-c fsync=off".
   static absl::StatusOr<std::unique_ptr<TestServer>> Start(const std::string& settings = "");
   // Stops it at once and removes its data.
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
 
-  // Makes a database, as a copy of another one to which nobody is connected. Returns its name.
+  // Makes a database, as a copy of another one to which nobody is connected. Returns its name. To
+  // drop it would cost a checkpoint; it goes with the server.
   absl::StatusOr<std::string> NewDatabase(const std::string& from = "template1");
-  absl::Status DropDatabase(const std::string& name);
 
   // How libpq reaches a database.
   std::string ConnInfo(const std::string& database) const;
@@ -36,8 +36,8 @@ class TestServer {
  private:
   TestServer() = default;
   std::string socket_folder_;
-  int life_ = -1;        // While it is open the server lives.
-  int guard_ = -1;       // The process that waits for its end.
+  int life_ = -1;   // While it is open the server lives.
+  int guard_ = -1;  // The process that waits for its end.
   int database_count_ = 0;
 };
 

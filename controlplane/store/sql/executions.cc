@@ -49,8 +49,7 @@ void AddFilter(const ExecutionFilter& filter, const SqlSession& session, Where* 
   }
 }
 
-constexpr char kPayloadJoin[] =
-    " LEFT JOIN payload p ON p.day = h.day AND p.execution_id = h.id";
+constexpr char kPayloadJoin[] = " LEFT JOIN payload p ON p.day = h.day AND p.execution_id = h.id";
 
 }  // namespace
 
@@ -62,13 +61,13 @@ absl::StatusOr<ExecutionPage> SqlStore::ListExecutions(const ExecutionFilter& fi
     Where where;
     AddFilter(filter, session, &where);
     const std::string join = filter.labels.empty() ? "" : kPayloadJoin;
-    ORCH_RETURN_IF_ERROR(session.Query(
-        "SELECT count(*) FROM (SELECT 1 FROM head h" + join + where.text() + " LIMIT " +
-            std::to_string(kTotalMax + 1) + ") AS counted",
-        where.params(), [&](const SqlRow& row) {
-          SetTotal(row.Int(0), &answer);
-          return absl::OkStatus();
-        }));
+    ORCH_RETURN_IF_ERROR(session.Query("SELECT count(*) FROM (SELECT 1 FROM head h" + join +
+                                           where.text() + " LIMIT " +
+                                           std::to_string(kTotalMax + 1) + ") AS counted",
+                                       where.params(), [&](const SqlRow& row) {
+                                         SetTotal(row.Int(0), &answer);
+                                         return absl::OkStatus();
+                                       }));
     if (!page.cursor.empty()) {
       const std::string day = where.Param(int64_t{DayOfExecution(page.cursor)});
       where.And("h.day <= " + day);
@@ -101,25 +100,54 @@ absl::StatusOr<ExecutionPage> SqlStore::ListExecutions(const ExecutionFilter& fi
   return answer;
 }
 
+absl::StatusOr<ExecutionSummary> SqlStore::SummarizeExecutions(const ExecutionFilter& filter,
+                                                               absl::Duration step, int limit) {
+  const int64_t micros = absl::ToInt64Microseconds(step);
+  if (micros < 1) return BadStep();
+  ExecutionSummary summary;
+  ORCH_RETURN_IF_ERROR(Read(Place::kMain, [&](SqlSession& session) {
+    summary = {};
+    Where where;
+    AddFilter(filter, session, &where);
+    const std::string newest = "SELECT h.created_micros, h.state FROM head h" +
+                               std::string(filter.labels.empty() ? "" : kPayloadJoin) +
+                               where.text() + " ORDER BY h.day DESC, h.id DESC LIMIT ";
+    const std::string start = "n.created_micros / " + where.Param(micros);
+    // The last row of one more than the limit is only seen, not counted.
+    const std::string more = "(SELECT count(*) FROM (" + newest +
+                             std::to_string(int64_t{limit} + 1) + ") AS all_of_them) > " +
+                             std::to_string(limit);
+    return session.Query(
+        "SELECT " + start + ", n.state, count(*), " + more + " FROM (" + newest +
+            std::to_string(limit) + ") AS n GROUP BY 1, 2 ORDER BY 1, 2",
+        where.params(), [&](const SqlRow& row) {
+          summary.counts.push_back({absl::FromUnixMicros(row.Int(0) * micros),
+                                    static_cast<v1::State>(row.Int(1)), row.Int(2)});
+          summary.complete = !row.Bool(3);
+          return absl::OkStatus();
+        });
+  }));
+  return summary;
+}
+
 absl::StatusOr<v1::ExecutionHead> SqlStore::GetHead(const std::string& execution_id) {
   ORCH_ASSIGN_OR_RETURN(
       std::vector<v1::ExecutionHead> heads,
-      ReadBodies<v1::ExecutionHead>(
-          [this](const Work& work) { return Read(Place::kMain, work); },
-          "execution '" + execution_id + "'", "SELECT body FROM head WHERE day = $1 AND id = $2",
-          {int64_t{DayOfExecution(execution_id)}, execution_id}));
+      ReadBodies<v1::ExecutionHead>([this](const Work& work) { return Read(Place::kMain, work); },
+                                    "execution '" + execution_id + "'",
+                                    "SELECT body FROM head WHERE day = $1 AND id = $2",
+                                    {int64_t{DayOfExecution(execution_id)}, execution_id}));
   if (heads.empty()) return NoSuchExecution(execution_id);
   return std::move(heads.front());
 }
 
 absl::StatusOr<v1::ExecutionPayload> SqlStore::GetPayload(const std::string& execution_id) {
-  ORCH_ASSIGN_OR_RETURN(
-      std::vector<v1::ExecutionPayload> payloads,
-      ReadBodies<v1::ExecutionPayload>(
-          [this](const Work& work) { return Read(Place::kMain, work); },
-          "the payload of execution '" + execution_id + "'",
-          "SELECT body FROM payload WHERE day = $1 AND execution_id = $2",
-          {int64_t{DayOfExecution(execution_id)}, execution_id}));
+  ORCH_ASSIGN_OR_RETURN(std::vector<v1::ExecutionPayload> payloads,
+                        ReadBodies<v1::ExecutionPayload>(
+                            [this](const Work& work) { return Read(Place::kMain, work); },
+                            "the payload of execution '" + execution_id + "'",
+                            "SELECT body FROM payload WHERE day = $1 AND execution_id = $2",
+                            {int64_t{DayOfExecution(execution_id)}, execution_id}));
   if (payloads.empty()) return NoSuchExecution(execution_id);
   return std::move(payloads.front());
 }

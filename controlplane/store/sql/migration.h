@@ -6,7 +6,7 @@
 namespace orch::store::sql {
 
 struct Migration {
-  int number = 0;     // From 1, without gaps.
+  int number = 0;  // From 1, without gaps.
   std::string name;
   std::string script;
 };

@@ -60,15 +60,15 @@ absl::Status InsertFlow(SqlSession& session, const FlowRow& flow) {
   v1::ExecutionPayload labels;
   labels.mutable_labels()->Assign(flow.labels.begin(), flow.labels.end());
   const std::string label_bytes = labels.SerializeAsString();
-  ORCH_RETURN_IF_ERROR(Expect(
-      session,
-      "INSERT INTO flow (tenant, namespace, id, revision, deleted, disabled, source, digest,"
-      " description, labels, updated_micros)"
-      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
-      {flow.tenant, flow.namespace_, flow.id, int64_t{flow.revision}, flow.deleted, flow.disabled,
-       flow.source, flow.digest, flow.description, Blob{label_bytes},
-       absl::ToUnixMicros(flow.updated_at)},
-      "flow '" + flow.namespace_ + "." + flow.id + "'"));
+  ORCH_RETURN_IF_ERROR(
+      Expect(session,
+             "INSERT INTO flow (tenant, namespace, id, revision, deleted, disabled, source, digest,"
+             " description, labels, updated_micros)"
+             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+             {flow.tenant, flow.namespace_, flow.id, int64_t{flow.revision}, flow.deleted,
+              flow.disabled, flow.source, flow.digest, flow.description, Blob{label_bytes},
+              absl::ToUnixMicros(flow.updated_at)},
+             "flow '" + flow.namespace_ + "." + flow.id + "'"));
   return session
       .Execute(
           "INSERT INTO flow_latest (tenant, namespace, id, revision, deleted)"
@@ -83,11 +83,16 @@ absl::Status PutKv(SqlSession& session, const KvRow& kv) {
   const std::string what = "key '" + kv.key + "' of namespace '" + kv.namespace_ + "'";
   SqlValue expires;
   if (kv.expires_at.has_value()) expires = absl::ToUnixMicros(*kv.expires_at);
-  const std::vector<SqlValue> params = {
-      kv.tenant,      kv.namespace_,         kv.key,
-      kv.type,        kv.value,              kv.description,
-      int64_t{kv.revision}, absl::ToUnixMicros(kv.created_at), absl::ToUnixMicros(kv.updated_at),
-      expires};
+  const std::vector<SqlValue> params = {kv.tenant,
+                                        kv.namespace_,
+                                        kv.key,
+                                        kv.type,
+                                        kv.value,
+                                        kv.description,
+                                        int64_t{kv.revision},
+                                        absl::ToUnixMicros(kv.created_at),
+                                        absl::ToUnixMicros(kv.updated_at),
+                                        expires};
   if (kv.revision == 1) {
     return Expect(session,
                   "INSERT INTO kv (" + std::string(kKvColumns) +
@@ -134,7 +139,8 @@ absl::Status WriteAll(SqlSession& session, const SharedRows& rows) {
   }
   for (const AttemptAnswerRow& row : rows.attempt_answers) {
     ORCH_RETURN_IF_ERROR(Expect(
-        session, "INSERT INTO attempt_answer (attempt, answer) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        session,
+        "INSERT INTO attempt_answer (attempt, answer) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         {row.attempt, Blob{row.answer}}, "the answer of attempt '" + row.attempt + "'"));
   }
   for (const v1::AuditRecord& audit : rows.audits) {
@@ -210,8 +216,7 @@ absl::StatusOr<FlowPage> SqlStore::ListFlows(const FlowFilter& filter, const Pag
             " OFFSET " + std::to_string(bounds.offset),
         where.params(), [&](const SqlRow& row) -> absl::Status {
           if (static_cast<int>(answer.flows.size()) == bounds.size) {
-            answer.next_cursor =
-                FlowCursor(answer.flows.back().namespace_, answer.flows.back().id);
+            answer.next_cursor = FlowCursor(answer.flows.back().namespace_, answer.flows.back().id);
             return absl::OkStatus();
           }
           return FlowOf(row, &answer.flows.emplace_back());

@@ -1,6 +1,7 @@
 // SqlStore is the half of a Store that both keepers share: every query, and Write.
 //
-// Errors      Those of the keeper's sessions, passed on; kDataLoss for a row that cannot be decoded.
+// Errors      Those of the keeper's sessions, passed on; kDataLoss for a row that cannot be
+// decoded.
 #pragma once
 
 #include <functional>
@@ -36,6 +37,8 @@ class SqlStore : public Store {
 
   absl::StatusOr<ExecutionPage> ListExecutions(const ExecutionFilter& filter,
                                                const Page& page) final;
+  absl::StatusOr<ExecutionSummary> SummarizeExecutions(const ExecutionFilter& filter,
+                                                       absl::Duration step, int limit) final;
   absl::StatusOr<v1::ExecutionHead> GetHead(const std::string& execution_id) final;
   absl::StatusOr<v1::ExecutionPayload> GetPayload(const std::string& execution_id) final;
   absl::StatusOr<std::vector<v1::TaskRun>> ListRuns(const std::string& execution_id, int64_t first,

@@ -48,11 +48,9 @@ absl::Status StatusOf(int code, std::string_view message) {
   switch (code & 0xff) {
     case SQLITE_OK:
     case SQLITE_DONE:
-    case SQLITE_ROW:
-      return absl::OkStatus();
+    case SQLITE_ROW: return absl::OkStatus();
     case SQLITE_FULL:
-    case SQLITE_NOMEM:
-      return absl::ResourceExhaustedError(text);
+    case SQLITE_NOMEM: return absl::ResourceExhaustedError(text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_IOERR:
@@ -60,17 +58,13 @@ absl::Status StatusOf(int code, std::string_view message) {
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_PROTOCOL:
-    case SQLITE_INTERRUPT:
-      return absl::UnavailableError(text);
+    case SQLITE_INTERRUPT: return absl::UnavailableError(text);
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return absl::DataLossError(text);
+    case SQLITE_NOTADB: return absl::DataLossError(text);
     case SQLITE_CONSTRAINT:
     case SQLITE_TOOBIG:
-    case SQLITE_MISMATCH:
-      return absl::InvalidArgumentError(text);
-    default:
-      return absl::InternalError(text);
+    case SQLITE_MISMATCH: return absl::InvalidArgumentError(text);
+    default: return absl::InternalError(text);
   }
 }
 

@@ -63,9 +63,9 @@ class Connection final : public sql::SqlSession {
  public:
   struct Options {
     std::string path;
-    std::string vfs;            // "" for SQLite's own.
+    std::string vfs;  // "" for SQLite's own.
     bool query_only = false;
-    absl::Duration busy_wait = absl::Seconds(5);   // Someone with a shell may hold the file.
+    absl::Duration busy_wait = absl::Seconds(5);  // Someone with a shell may hold the file.
   };
   // Opens or makes the file in WAL mode with synchronous=FULL.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const Options& options);

@@ -10,18 +10,17 @@ absl::Status Database::Open() { return OpenAll(); }
 void Database::Close() { CloseAll(); }
 
 absl::Status Database::OpenAll() {
-  ORCH_ASSIGN_OR_RETURN(std::unique_ptr<Connection> writer,
-                        Connection::Open({.path = options_.path,
-                                          .vfs = options_.vfs,
-                                          .busy_wait = options_.busy_wait}));
+  ORCH_ASSIGN_OR_RETURN(
+      std::unique_ptr<Connection> writer,
+      Connection::Open(
+          {.path = options_.path, .vfs = options_.vfs, .busy_wait = options_.busy_wait}));
   writer_ = std::move(writer);
   ++generation_;
   absl::Status status = Migrate();
   // What recovery found may never have been flushed: it is, before anyone builds on it.
   if (status.ok()) {
-    status = writer_->Error(
-        sqlite3_wal_checkpoint_v2(writer_->get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
-                                  nullptr));
+    status = writer_->Error(sqlite3_wal_checkpoint_v2(
+        writer_->get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr));
   }
   std::vector<std::unique_ptr<Connection>> readers;
   for (int i = 0; status.ok() && i <= options_.reader_count; ++i) {
@@ -74,9 +73,9 @@ absl::Status Database::Migrate() {
       return absl::OkStatus();
     }));
     if (version > static_cast<int64_t>(migrations_.size())) {
-      return absl::FailedPreconditionError(absl::StrFormat(
-          "%s was written by a later release of Orch (shape %d, this one knows %d)", options_.path,
-          version, migrations_.size()));
+      return absl::FailedPreconditionError(
+          absl::StrFormat("%s was written by a later release of Orch (shape %d, this one knows %d)",
+                          options_.path, version, migrations_.size()));
     }
     for (const sql::Migration& migration : migrations_) {
       if (migration.number <= version) continue;

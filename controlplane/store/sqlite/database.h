@@ -1,7 +1,8 @@
 // Database is one SQLite file: a connection that writes, some that read beside it.
 //
-// An I/O error at COMMIT leaves the outcome unknown. Then every connection is closed and the file is
-// opened anew: SQLite's recovery decides, and a checkpoint flushes what it decided before anyone reads it.
+// An I/O error at COMMIT leaves the outcome unknown. Then every connection is closed and the file
+// is opened anew: SQLite's recovery decides, and a checkpoint flushes what it decided before anyone
+// reads it.
 //
 // Threads     Transact, Mend and writer are for one thread at a time, the caller's order; Read and
 //             Checkpoint may be called from any.
@@ -27,12 +28,12 @@ class Database {
   struct Options {
     std::string path;
     std::string vfs;
-    int reader_count = 4;                 // > 0
+    int reader_count = 4;  // > 0
     absl::Duration busy_wait = absl::Seconds(5);
-    int checkpoint_pages = 1'000;         // From here on `checkpoint_due` is called after commits.
-    int checkpoint_pages_max = 16'000;    // From here on the writer checkpoints by itself.
-    std::function<void()> checkpoint_due; // Must only hand over.
-    std::function<void()> before_close;   // Lets go of statements of `writer`.
+    int checkpoint_pages = 1'000;          // From here on `checkpoint_due` is called after commits.
+    int checkpoint_pages_max = 16'000;     // From here on the writer checkpoints by itself.
+    std::function<void()> checkpoint_due;  // Must only hand over.
+    std::function<void()> before_close;    // Lets go of statements of `writer`.
   };
   Database(Options options, std::vector<sql::Migration> migrations)
       : options_(std::move(options)), migrations_(std::move(migrations)) {}
@@ -46,7 +47,7 @@ class Database {
   struct Ending {
     enum class Outcome { kCommitted, kRefused, kUnknown };
     Outcome outcome = Outcome::kRefused;
-    int code = SQLITE_OK;                 // SQLite's, when it is the reason.
+    int code = SQLITE_OK;  // SQLite's, when it is the reason.
     absl::Status status;
   };
   // Runs `work` in one transaction; commits it unless `work` fails. After kUnknown the file is

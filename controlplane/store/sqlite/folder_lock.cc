@@ -21,16 +21,15 @@ absl::StatusOr<FolderLock> FolderLock::Take(const std::string& folder, absl::Tim
     const ssize_t size = ::pread(file.get(), holder, sizeof(holder) - 1, 0);
     std::string name(holder, size > 0 ? static_cast<size_t>(size) : 0);
     while (!name.empty() && name.back() == '\n') name.pop_back();
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "the folder %s is held by %s; stop it, or name another folder", folder,
-        name.empty() ? "another process" : name));
+    return absl::FailedPreconditionError(
+        absl::StrFormat("the folder %s is held by %s; stop it, or name another folder", folder,
+                        name.empty() ? "another process" : name));
   }
   const std::string holder =
       absl::StrFormat("process %d since %s\n", ::getpid(),
                       absl::FormatTime(absl::RFC3339_sec, now, absl::UTCTimeZone()));
-  if (::ftruncate(file.get(), 0) != 0 ||
-      ::pwrite(file.get(), holder.data(), holder.size(), 0) !=
-          static_cast<ssize_t>(holder.size())) {
+  if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), holder.data(), holder.size(), 0) !=
+                                             static_cast<ssize_t>(holder.size())) {
     return ErrnoError(errno, "write " + path);
   }
   return FolderLock(std::move(file));

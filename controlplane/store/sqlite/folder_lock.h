@@ -1,7 +1,7 @@
 // FolderLock holds a folder for this process, and tells others who holds it.
 //
-// The lock is the kernel's (flock on the file orch.lock) and ends with the process, however it dies; what
-// stands in the file is for people.
+// The lock is the kernel's (flock on the file orch.lock) and ends with the process, however it
+// dies; what stands in the file is for people.
 #pragma once
 
 #include <memory>

@@ -28,7 +28,8 @@ constexpr char kTimer[] =
     "INSERT INTO timer (execution_id, run, kind, bucket, due_micros, body)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (execution_id, run, kind) DO UPDATE SET"
     " bucket = excluded.bucket, due_micros = excluded.due_micros, body = excluded.body";
-constexpr char kTimerGone[] = "DELETE FROM timer WHERE execution_id = ?1 AND run = ?2 AND kind = ?3";
+constexpr char kTimerGone[] =
+    "DELETE FROM timer WHERE execution_id = ?1 AND run = ?2 AND kind = ?3";
 constexpr char kMail[] =
     "INSERT INTO mail (receiver, sender, sequence, bucket, body) VALUES (?1, ?2, ?3, ?4, ?5)"
     " ON CONFLICT DO NOTHING";

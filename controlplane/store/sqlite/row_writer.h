@@ -20,8 +20,8 @@ class RowWriter {
   // Puts `rows`, inside the caller's transaction. The first error ends it.
   absl::Status Put(const Rows& rows);
 
-  // Moves a shard from batch `sequence - 1` to this one. False: someone else owns it, or a batch was
-  // skipped.
+  // Moves a shard from batch `sequence - 1` to this one. False: someone else owns it, or a batch
+  // was skipped.
   absl::StatusOr<bool> Claim(int shard, int64_t epoch, int64_t sequence, const std::string& batch,
                              int64_t expires_micros);
 

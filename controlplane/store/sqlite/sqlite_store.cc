@@ -10,8 +10,8 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "controlplane/store/claims.h"
-#include "controlplane/store/errors.h"
 #include "controlplane/store/columns.h"
+#include "controlplane/store/errors.h"
 #include "controlplane/store/sqlite/log_migrations.h"
 #include "controlplane/store/sqlite/migrations.h"
 
@@ -22,15 +22,12 @@ Refusal RefusalOf(int code) {
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_INTERRUPT:
-      return Refusal::kConflict;
+    case SQLITE_INTERRUPT: return Refusal::kConflict;
     case SQLITE_CONSTRAINT:
     case SQLITE_TOOBIG:
     case SQLITE_MISMATCH:
-    case SQLITE_RANGE:
-      return Refusal::kBadRow;
-    default:
-      return Refusal::kNoRoom;  // The disk or the file: it takes someone to mend it.
+    case SQLITE_RANGE: return Refusal::kBadRow;
+    default: return Refusal::kNoRoom;  // The disk or the file: it takes someone to mend it.
   }
 }
 
@@ -46,21 +43,21 @@ SqliteStore::SqliteStore(Options options, Clock& clock, FolderLock lock)
     : options_(std::move(options)),
       clock_(clock),
       lock_(std::move(lock)),
-      main_({.path = options_.folder + "/orch.db",
-             .vfs = options_.vfs,
-             .reader_count = options_.reader_count,
-             .busy_wait = options_.busy_wait,
-             .checkpoint_due =
-                 [this] { checkpointing_.PostIfIdle([this] { main_.Checkpoint(); }); },
-             .before_close = [this] { row_writer_.reset(); }},
-            MainMigrations()),
-      logs_({.path = options_.folder + "/logs.db",
-             .vfs = options_.vfs,
-             .reader_count = 2,
-             .busy_wait = options_.busy_wait,
-             .checkpoint_due =
-                 [this] { checkpointing_.PostIfIdle([this] { logs_.Checkpoint(); }); }},
-            LogMigrations()),
+      main_(
+          {.path = options_.folder + "/orch.db",
+           .vfs = options_.vfs,
+           .reader_count = options_.reader_count,
+           .busy_wait = options_.busy_wait,
+           .checkpoint_due = [this] { checkpointing_.PostIfIdle([this] { main_.Checkpoint(); }); },
+           .before_close = [this] { row_writer_.reset(); }},
+          MainMigrations()),
+      logs_(
+          {.path = options_.folder + "/logs.db",
+           .vfs = options_.vfs,
+           .reader_count = 2,
+           .busy_wait = options_.busy_wait,
+           .checkpoint_due = [this] { checkpointing_.PostIfIdle([this] { logs_.Checkpoint(); }); }},
+          LogMigrations()),
       writing_("store-writer"),
       checkpointing_("store-checkpoint") {}
 
@@ -177,9 +174,10 @@ absl::Status SqliteStore::ReleaseShards(const std::string& owner) {
         .Transact([&](Connection& connection) {
           // A new epoch, so that nothing of the owner's can follow.
           return connection
-              .Execute("UPDATE shard SET owner = '', epoch = epoch + 1, expires_micros = 0"
-                       " WHERE owner = $1",
-                       {owner})
+              .Execute(
+                  "UPDATE shard SET owner = '', epoch = epoch + 1, expires_micros = 0"
+                  " WHERE owner = $1",
+                  {owner})
               .status();
         })
         .status;
@@ -188,9 +186,8 @@ absl::Status SqliteStore::ReleaseShards(const std::string& owner) {
 
 void SqliteStore::Commit(std::shared_ptr<const Batch> batch,
                          std::function<void(CommitResult)> done) {
-  writing_.Post([this, batch = std::move(batch), done = std::move(done)] {
-    done(CommitNow(*batch));
-  });
+  writing_.Post(
+      [this, batch = std::move(batch), done = std::move(done)] { done(CommitNow(*batch)); });
 }
 
 CommitResult SqliteStore::CommitNow(const Batch& batch) {
@@ -203,14 +200,14 @@ CommitResult SqliteStore::CommitNow(const Batch& batch) {
   const Database::Ending ending = main_.Transact([&](Connection&) -> absl::Status {
     ORCH_ASSIGN_OR_RETURN(RowWriter * writer, Writer());
     for (const ShardClaim& claim : batch.claims) {
-      ORCH_ASSIGN_OR_RETURN(const bool claimed,
-                            writer->Claim(claim.shard, claim.epoch, claim.sequence, batch.id,
-                                          expires_micros));
+      ORCH_ASSIGN_OR_RETURN(
+          const bool claimed,
+          writer->Claim(claim.shard, claim.epoch, claim.sequence, batch.id, expires_micros));
       if (!claimed) {
         fenced = true;
-        return absl::AbortedError(absl::StrFormat(
-            "shard %d is not ours at epoch %d, or does not stand before batch %d", claim.shard,
-            claim.epoch, claim.sequence));
+        return absl::AbortedError(
+            absl::StrFormat("shard %d is not ours at epoch %d, or does not stand before batch %d",
+                            claim.shard, claim.epoch, claim.sequence));
       }
     }
     return writer->Put(batch.rows);
@@ -221,8 +218,7 @@ CommitResult SqliteStore::CommitNow(const Batch& batch) {
     case Database::Ending::Outcome::kUnknown:
       return {.outcome = CommitResult::Outcome::kUnknown,
               .message = std::string(ending.status.message())};
-    case Database::Ending::Outcome::kRefused:
-      break;
+    case Database::Ending::Outcome::kRefused: break;
   }
   if (!fenced) return Refused(RefusalOf(ending.code), ending.status);
   const absl::StatusOr<Resolution::Outcome> found = Look(*main_.writer(), batch);

@@ -1,11 +1,12 @@
 // SqliteStore keeps a store in a folder of this machine, for one process.
 //
 // Time        Reads the Clock it is given; what it tells as the store's clock never goes back.
-// Threads     Starts two: the writer, on which Commit and Resolve answer, one batch at a time; and one
-//             that checkpoints. Readers run in their callers' threads. Write and TakeShards wait for
-//             the writer: never call them from a callback of Commit.
-// Ownership   Holds the folder (orch.lock) until it is destroyed. Commits handed over are answered first.
-// Durability  WAL with synchronous=FULL; a commit is flushed before it is answered.
+// Threads     Starts two: the writer, on which Commit and Resolve answer, one batch at a time; and
+// one
+//             that checkpoints. Readers run in their callers' threads. Write and TakeShards wait
+//             for the writer: never call them from a callback of Commit.
+// Ownership   Holds the folder (orch.lock) until it is destroyed. Commits handed over are answered
+// first. Durability  WAL with synchronous=FULL; a commit is flushed before it is answered.
 #pragma once
 
 #include <memory>
@@ -24,11 +25,12 @@ namespace orch::store::sqlite {
 class SqliteStore final : public sql::SqlStore {
  public:
   struct Options {
-    std::string folder;         // Made when it is missing; its parent must be there.
-    int shard_count = 1;        // Of a new store; an old one keeps its own. 1..1,024
+    std::string folder;   // Made when it is missing; its parent must be there.
+    int shard_count = 1;  // Of a new store; an old one keeps its own. 1..1,024
     int reader_count = 4;
-    absl::Duration busy_wait = absl::Seconds(5);   // Then a commit is kConflict, a query kUnavailable.
-    std::string vfs;            // Of SQLite; "" for its own. Tests put faults here.
+    absl::Duration busy_wait =
+        absl::Seconds(5);  // Then a commit is kConflict, a query kUnavailable.
+    std::string vfs;       // Of SQLite; "" for its own. Tests put faults here.
   };
   // Opens or makes the store. `clock` must outlive it.
   //   kFailedPrecondition  another process holds the folder, or a later release wrote it.
@@ -64,14 +66,14 @@ class SqliteStore final : public sql::SqlStore {
   Clock& clock_;
   FolderLock lock_;
   Database main_;
-  Mutex logs_mutex_;            // Orders the writers of logs_.
+  Mutex logs_mutex_;  // Orders the writers of logs_.
   Database logs_;
 
   // Of the writer's thread.
   std::unique_ptr<RowWriter> row_writer_;
   int64_t row_writer_generation_ = 0;
   absl::Time now_ = absl::InfinitePast();
-  std::set<std::string> owners_;   // Those of this process.
+  std::set<std::string> owners_;  // Those of this process.
 
   WorkQueue writing_;
   WorkQueue checkpointing_;

@@ -175,8 +175,9 @@ TEST(SqliteStore, ASecondProcessIsToldWhoHoldsTheFolder) {
   SqliteKeeper keeper;
   ManualClock clock;
   const auto second = SqliteStore::Open({.folder = keeper.folder()}, clock);
-  EXPECT_THAT(second, StatusIs(absl::StatusCode::kFailedPrecondition,
-                               HasSubstr("process " + std::to_string(::getpid()) + " since 2026-")));
+  EXPECT_THAT(second,
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("process " + std::to_string(::getpid()) + " since 2026-")));
 }
 
 TEST(SqliteStore, AStoreOfALaterReleaseIsNotOpened) {
