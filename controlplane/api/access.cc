@@ -19,7 +19,8 @@ LocalAccess::LocalAccess() {
 }
 
 absl::StatusOr<Principal> LocalAccess::Authenticate(const Credentials& credentials) const {
-  return Principal{kLocal};  // A credential that nobody configured proves nothing, and harms nothing.
+  return Principal{
+      kLocal};  // A credential that nobody configured proves nothing, and harms nothing.
 }
 
 absl::Status LocalAccess::Check(const Principal& principal, const std::string& permission,

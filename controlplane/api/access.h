@@ -15,15 +15,15 @@
 namespace orch::api {
 
 struct Credentials {
-  std::string authorization;   // The header as it came, "" when there is none.
+  std::string authorization;  // The header as it came, "" when there is none.
 };
 
 class Access {
  public:
   virtual ~Access() = default;
 
-  // Whether callers must show a credential. If not, the gateway asks for a loopback Host and refuses
-  // changes from foreign pages.
+  // Whether callers must show a credential. If not, the gateway asks for a loopback Host and
+  // refuses changes from foreign pages.
   virtual bool NeedsCredentials() const = 0;
 
   //   kUnauthenticated  no credential, or a bad one; it does not say which.
@@ -35,8 +35,8 @@ class Access {
                              const std::string& tenant, const std::string& ns) const = 0;
 };
 
-// LocalAccess is that of a server without credentials: one principal, `local`, with every permission
-// that an RPC declares, in the one tenant `main`.
+// LocalAccess is that of a server without credentials: one principal, `local`, with every
+// permission that an RPC declares, in the one tenant `main`.
 class LocalAccess final : public Access {
  public:
   LocalAccess();

@@ -1,5 +1,5 @@
-// check_declarations DESCRIPTOR_SET STAMP: part of the build. Writes STAMP when every RPC of the set
-// declares what it must; else says what is missing and fails.
+// check_declarations DESCRIPTOR_SET STAMP: part of the build. Writes STAMP when every RPC of the
+// set declares what it must; else says what is missing and fails.
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
 

@@ -117,8 +117,8 @@ class Checker {
     const auto* field = request.FindFieldByName(rest.body_field());
     if (field == nullptr) return Fault("has a body_field that its request lacks");
     bool fits = false;
-    const bool json = field->message_type() != nullptr &&
-                      field->message_type()->full_name() == "orch.v1.Json";
+    const bool json =
+        field->message_type() != nullptr && field->message_type()->full_name() == "orch.v1.Json";
     switch (rest.body()) {
       case v1::Rest::BODY_JSON: fits = field->message_type() != nullptr; break;
       case v1::Rest::BODY_YAML:
@@ -132,8 +132,8 @@ class Checker {
 
   void Result(const pb::MethodDescriptor& method, const v1::Rest& rest) {
     const pb::Descriptor& answer = *method.output_type();
-    const auto* field = rest.result_field().empty() ? nullptr
-                                                    : answer.FindFieldByName(rest.result_field());
+    const auto* field =
+        rest.result_field().empty() ? nullptr : answer.FindFieldByName(rest.result_field());
     if (!rest.result_field().empty() && field == nullptr) {
       Fault("has a result_field that its answer lacks");
     }

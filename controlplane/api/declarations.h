@@ -24,8 +24,8 @@ std::vector<v1::Rest> RestOf(const google::protobuf::MethodDescriptor& method);
 std::vector<const google::protobuf::ServiceDescriptor*> ServedServices();
 
 // Everything that is wrong with the declarations of these services, a sentence each: no address and
-// not `rpc_only`, no permission, a change without an audit verb, a path, body or result that does not fit
-// the messages, two RPCs at one address.
+// not `rpc_only`, no permission, a change without an audit verb, a path, body or result that does
+// not fit the messages, two RPCs at one address.
 std::vector<std::string> FaultsOf(
     const std::vector<const google::protobuf::ServiceDescriptor*>& services);
 

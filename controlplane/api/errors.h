@@ -15,7 +15,8 @@ absl::Status NoSuchTenant(std::string_view tenant);
 absl::Status NoSuch(std::string_view kind, std::string_view id);
 // kInvalidArgument (422), about the field at `path`.
 absl::Status BadField(std::string_view path, std::string_view message);
-// kDeadlineExceeded (503): the owner did not answer in time; whether it happened is to be found out.
+// kDeadlineExceeded (503): the owner did not answer in time; whether it happened is to be found
+// out.
 absl::Status NoAnswerYet(std::string_view doing);
 
 // An error that HTTP answers by another status than its code's.

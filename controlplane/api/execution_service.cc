@@ -96,8 +96,8 @@ absl::StatusOr<v1::Evaluation> ExecutionService::Evaluate(
   const uint64_t seed = parts_.random->Next();
   v1::Evaluation answer;
   for (int round = 0; round < kFactRoundsMax; ++round) {
-    const expression::Outcome outcome = engine::Evaluate(
-        execution, run, *flow, *parts_.environment, request.expression(), now, seed);
+    const expression::Outcome outcome = engine::Evaluate(execution, run, *flow, *parts_.environment,
+                                                         request.expression(), now, seed);
     if (const auto* value = std::get_if<expression::Value>(&outcome)) {
       answer.set_result(TextOf(*value));
       return answer;
@@ -161,9 +161,10 @@ void ExecutionService::RegisterReads(Operations* operations) {
                        Call&) -> absl::StatusOr<v1::ExecutionPage> {
         const absl::Time now = clock.Now();
         ORCH_ASSIGN_OR_RETURN(const store::ExecutionFilter filter, FilterOf(r, now));
-        ORCH_ASSIGN_OR_RETURN(
-            const store::ExecutionPage page,
-            store.ListExecutions(filter, api::PageOf(r.page(), r.size(), r.cursor())));
+        ORCH_ASSIGN_OR_RETURN(const store::Page wanted,
+                              api::PageOf(r.page(), r.size(), r.cursor()));
+        ORCH_ASSIGN_OR_RETURN(const store::ExecutionPage page,
+                              store.ListExecutions(filter, wanted));
         return PageOf(page, now);
       });
 
@@ -177,9 +178,10 @@ void ExecutionService::RegisterReads(Operations* operations) {
         filter.tenant = r.tenant();
         filter.namespace_ = r.namespace_();
         filter.flow_id = r.flow_id();
-        ORCH_ASSIGN_OR_RETURN(
-            const store::ExecutionPage page,
-            store.ListExecutions(filter, api::PageOf(r.page(), r.size(), r.cursor())));
+        ORCH_ASSIGN_OR_RETURN(const store::Page wanted,
+                              api::PageOf(r.page(), r.size(), r.cursor()));
+        ORCH_ASSIGN_OR_RETURN(const store::ExecutionPage page,
+                              store.ListExecutions(filter, wanted));
         return PageOf(page, clock.Now());
       });
 
@@ -201,7 +203,8 @@ void ExecutionService::RegisterReads(Operations* operations) {
         page.set_total(head.run_count());
         const absl::Time now = clock.Now();
         while (true) {
-          ORCH_ASSIGN_OR_RETURN(const auto runs, store.ListRuns(r.execution_id(), first, kReadCount));
+          ORCH_ASSIGN_OR_RETURN(const auto runs,
+                                store.ListRuns(r.execution_id(), first, kReadCount));
           for (const rows::TaskRun& run : runs) {
             if (!states[static_cast<size_t>(run.state())]) continue;
             if (!r.task_id().empty() && run.task_id() != r.task_id()) continue;
@@ -224,7 +227,8 @@ void ExecutionService::RegisterReads(Operations* operations) {
         ORCH_RETURN_IF_ERROR(ReadHead(store, r.tenant(), r.execution_id()).status());
         v1::OutputList answer;
         for (int64_t first = 0;;) {
-          ORCH_ASSIGN_OR_RETURN(const auto runs, store.ListRuns(r.execution_id(), first, kReadCount));
+          ORCH_ASSIGN_OR_RETURN(const auto runs,
+                                store.ListRuns(r.execution_id(), first, kReadCount));
           for (const rows::TaskRun& run : runs) {
             if (run.outputs().utf8().empty() && !run.outputs_apart()) continue;
             v1::OutputEntry* entry = answer.add_outputs();

@@ -29,7 +29,7 @@ class ExecutionService {
     conductor::FactSource* facts = nullptr;
     storage::FileStore* files = nullptr;
     const engine::Environment* environment = nullptr;
-    Random* random = nullptr;                          // Thread-safe.
+    Random* random = nullptr;  // Thread-safe.
     absl::Duration commit_deadline = absl::Seconds(30);
     int64_t file_bytes_max = int64_t{10} * 1024 * 1024 * 1024;
   };
@@ -44,12 +44,14 @@ class ExecutionService {
 
   // A request for a flow, with its inputs resolved; files stored only if `keep`.
   enum class Files { kKeep, kOnlyNamed };
-  absl::StatusOr<Start> Prepare(const v1::CreateExecutionRequest& request, Call& call, Files files) const;
+  absl::StatusOr<Start> Prepare(const v1::CreateExecutionRequest& request, Call& call,
+                                Files files) const;
   absl::Status TakeFiles(const v1::CreateExecutionRequest& request, Call& call, Files files,
                          Start* start) const;
   absl::Status Resolve(const v1::CreateExecutionRequest& request, Start* start) const;
 
-  void Create(const v1::CreateExecutionRequest& request, std::shared_ptr<Call> call, Done done) const;
+  void Create(const v1::CreateExecutionRequest& request, std::shared_ptr<Call> call,
+              Done done) const;
   void Kill(const v1::KillExecutionRequest& request, std::shared_ptr<Call> call, Done done) const;
   // Answers with the execution once it has ended.
   void AwaitEnd(const std::string& tenant, const std::string& execution_id, Done done) const;

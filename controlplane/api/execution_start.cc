@@ -1,4 +1,7 @@
-// How an execution is started: its flow, labels, files and inputs; then the order, and the wait for it.
+// How an execution is started: its flow, labels, files and inputs; then the order, and the wait for
+// it.
+#include "controlplane/api/execution_start.h"
+
 #include <openssl/evp.h>
 
 #include <atomic>
@@ -13,7 +16,6 @@
 #include "base/status_macros.h"
 #include "controlplane/api/errors.h"
 #include "controlplane/api/execution_service.h"
-#include "controlplane/api/execution_start.h"
 #include "controlplane/api/execution_view.h"
 #include "controlplane/api/filters.h"
 #include "controlplane/api/json/json_text.h"
@@ -40,7 +42,8 @@ std::string Sha256(std::string_view text) {
 absl::Status CheckLabels(const std::vector<v1::Label>& labels) {
   std::set<std::string> keys;
   for (const v1::Label& label : labels) {
-    if (!keys.insert(label.key()).second) return BadField("labels", "the key " + label.key() + " comes twice");
+    if (!keys.insert(label.key()).second)
+      return BadField("labels", "the key " + label.key() + " comes twice");
     if (label.key().rfind(kSystemPrefix, 0) == 0 && label.key() != kCorrelationId) {
       return BadField("labels", "the label " + label.key() + " is the system's own");
     }
@@ -96,9 +99,8 @@ absl::Status ExecutionService::TakeFiles(const v1::CreateExecutionRequest& reque
     if (file.size == 0) return BadField("inputs." + file.input, "the file is empty");
     std::string name = file.file_name;
     if (name.empty()) name = input->id + input->extension;
-    const storage::FileUri uri =
-        storage::FileUri::OfExecution(start->flow->namespace_, start->flow->id, start->execution_id,
-                                      {"inputs", input->id, name});
+    const storage::FileUri uri = storage::FileUri::OfExecution(
+        start->flow->namespace_, start->flow->id, start->execution_id, {"inputs", input->id, name});
     if (files == Files::kKeep) {
       ORCH_ASSIGN_OR_RETURN(const auto source, file.open());
       ORCH_RETURN_IF_ERROR(
@@ -127,12 +129,14 @@ absl::StatusOr<std::vector<absl::StatusOr<Value>>> ExecutionService::Fetch(
   while (!waited->answers.has_value()) {
     if (waited->changed.WaitWithTimeout(&waited->mutex, absl::Seconds(15))) break;
   }
-  if (!waited->answers.has_value()) return absl::UnavailableError("what an expression needs did not come");
+  if (!waited->answers.has_value())
+    return absl::UnavailableError("what an expression needs did not come");
   if (waited->answers->size() != facts.size()) return absl::InternalError("facts without answers");
   return *std::move(waited->answers);
 }
 
-absl::Status ExecutionService::Resolve(const v1::CreateExecutionRequest& request, Start* start) const {
+absl::Status ExecutionService::Resolve(const v1::CreateExecutionRequest& request,
+                                       Start* start) const {
   const flow::Flow& flow = *start->flow;
   const engine::Environment& environment = *parts_.environment;
   expression::MapBuilder about_flow;
@@ -181,9 +185,9 @@ absl::StatusOr<ExecutionService::Start> ExecutionService::Prepare(
   Start start;
   std::optional<int> revision;
   if (request.revision() != 0) revision = request.revision();
-  ORCH_ASSIGN_OR_RETURN(const catalog::StoredFlow stored,
-                        parts_.flows->Get(request.tenant(), request.namespace_(), request.flow_id(),
-                                          revision));
+  ORCH_ASSIGN_OR_RETURN(
+      const catalog::StoredFlow stored,
+      parts_.flows->Get(request.tenant(), request.namespace_(), request.flow_id(), revision));
   if (stored.row.deleted) return NoSuch("flow", request.namespace_() + "." + request.flow_id());
   if (stored.row.disabled) return absl::FailedPreconditionError("Cannot execute a disabled flow");
   if (stored.flow == nullptr) {
@@ -200,7 +204,8 @@ absl::StatusOr<ExecutionService::Start> ExecutionService::Prepare(
   }
   if (!request.inputs().utf8().empty()) {
     json::Cursor inputs(request.inputs().utf8());
-    if (inputs.kind() != json::Cursor::Kind::kObject) return BadField("inputs", "must be an object");
+    if (inputs.kind() != json::Cursor::Kind::kObject)
+      return BadField("inputs", "must be an object");
     inputs.Enter();
     std::string id;
     while (inputs.NextKey(&id)) {
@@ -226,7 +231,8 @@ void ExecutionService::Create(const v1::CreateExecutionRequest& request, std::sh
   const auto refuse = [this, tenant = request.tenant(), stored = start->stored](
                           const absl::Status& status, const Done& answer) {
     for (const storage::FileUri& uri : stored) {
-      parts_.files->Delete(tenant, uri).IgnoreError();  // What stays is found with its execution's folder.
+      parts_.files->Delete(tenant, uri)
+          .IgnoreError();  // What stays is found with its execution's folder.
     }
     answer(status);
   };
@@ -266,37 +272,37 @@ void ExecutionService::Create(const v1::CreateExecutionRequest& request, std::sh
   });
   const bool wait = request.wait();
   const std::string url_base = call->base_url;
-  parts_.live.requests->Create(
-      std::move(order), [this, pending, done, refuse, timer, wait, url_base,
-                         tenant = request.tenant()](absl::StatusOr<conductor::Created> created) {
-        if (!pending->Claim()) return;
-        auto result = std::make_shared<absl::StatusOr<conductor::Created>>(std::move(created));
-        parts_.live.executor->Cancel(timer);
-        // Called on a strand: hand over.
-        const absl::Status queued = parts_.live.pool->Run([this, result, done, refuse, wait, url_base,
-                                                           tenant] {
-          if (!result->ok()) {
-            absl::Status status = result->status();
-            // Unknown is not failed: the files may be needed.
-            if (absl::IsUnknown(status) || absl::IsUnavailable(status)) return done(status);
-            return refuse(status, done);
-          }
-          const conductor::Snapshot& snapshot = (*result)->snapshot;
-          const std::string url = url_base + "/ui/" + tenant + "/executions/" +
-                                  snapshot.head.namespace_() + "/" + snapshot.head.flow_id() + "/" +
-                                  snapshot.head.id();
-          if (wait) {
-            return AwaitEnd(tenant, snapshot.head.id(), [done, url](absl::StatusOr<v1::Execution> e) {
-              if (e.ok()) e->set_url(url);
-              done(std::move(e));
-            });
-          }
-          v1::Execution view = ViewOf(snapshot.head, snapshot.payload, parts_.live.clock->Now());
-          view.set_url(url);
-          done(std::move(view));
+  parts_.live.requests->Create(std::move(order), [this, pending, done, refuse, timer, wait,
+                                                  url_base, tenant = request.tenant()](
+                                                     absl::StatusOr<conductor::Created> created) {
+    if (!pending->Claim()) return;
+    auto result = std::make_shared<absl::StatusOr<conductor::Created>>(std::move(created));
+    parts_.live.executor->Cancel(timer);
+    // Called on a strand: hand over.
+    const absl::Status queued = parts_.live.pool->Run([this, result, done, refuse, wait, url_base,
+                                                       tenant] {
+      if (!result->ok()) {
+        absl::Status status = result->status();
+        // Unknown is not failed: the files may be needed.
+        if (absl::IsUnknown(status) || absl::IsUnavailable(status)) return done(status);
+        return refuse(status, done);
+      }
+      const conductor::Snapshot& snapshot = (*result)->snapshot;
+      const std::string url = url_base + "/ui/" + tenant + "/executions/" +
+                              snapshot.head.namespace_() + "/" + snapshot.head.flow_id() + "/" +
+                              snapshot.head.id();
+      if (wait) {
+        return AwaitEnd(tenant, snapshot.head.id(), [done, url](absl::StatusOr<v1::Execution> e) {
+          if (e.ok()) e->set_url(url);
+          done(std::move(e));
         });
-        if (!queued.ok()) done(absl::UnavailableError("the server is busy; the execution was started"));
-      });
+      }
+      v1::Execution view = ViewOf(snapshot.head, snapshot.payload, parts_.live.clock->Now());
+      view.set_url(url);
+      done(std::move(view));
+    });
+    if (!queued.ok()) done(absl::UnavailableError("the server is busy; the execution was started"));
+  });
 }
 
 void ExecutionService::AwaitEnd(const std::string& tenant, const std::string& execution_id,
@@ -319,14 +325,17 @@ void ExecutionService::AwaitEnd(const std::string& tenant, const std::string& ex
     });
   };
   parts_.live.executor->Post([this, waiting, tenant, execution_id, answer, done] {
-    waiting->id = parts_.live.watch->Subscribe(execution_id, [answer](const conductor::Update& update) {
-      if (update.ended || engine::IsTerminal(update.snapshot.head.state())) answer();
-    });
+    waiting->id =
+        parts_.live.watch->Subscribe(execution_id, [answer](const conductor::Update& update) {
+          if (update.ended || engine::IsTerminal(update.snapshot.head.state())) answer();
+        });
     // It may have ended before anyone listened.
-    parts_.live.pool->Run([this, tenant, execution_id, answer] {
-      const auto head = ReadHead(*parts_.live.store, tenant, execution_id);
-      if (!head.ok() || engine::IsTerminal(head->state())) answer();
-    }).IgnoreError();
+    parts_.live.pool
+        ->Run([this, tenant, execution_id, answer] {
+          const auto head = ReadHead(*parts_.live.store, tenant, execution_id);
+          if (!head.ok() || engine::IsTerminal(head->state())) answer();
+        })
+        .IgnoreError();
   });
 }
 

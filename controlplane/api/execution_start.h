@@ -16,7 +16,7 @@ struct ExecutionService::Start {
   std::vector<v1::Label> labels;
   flow::SuppliedInputs supplied;
   flow::ResolvedInputs resolved;
-  std::vector<storage::FileUri> stored;   // Files that were kept for it.
+  std::vector<storage::FileUri> stored;  // Files that were kept for it.
 };
 
 }  // namespace orch::api

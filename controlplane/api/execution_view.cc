@@ -127,9 +127,8 @@ v1::TaskRunView ViewOf(const rows::ExecutionHead& head, const rows::TaskRun& run
 
 absl::Status JoinOutputs(store::Store& store, const rows::TaskRun& run, v1::TaskRunView* view) {
   if (!run.outputs_apart()) return absl::OkStatus();
-  ORCH_ASSIGN_OR_RETURN(const auto payload,
-                        store.GetRunPayload(run.execution_id(), run.number(),
-                                            rows::TaskRunPayload::OUTPUTS));
+  ORCH_ASSIGN_OR_RETURN(const auto payload, store.GetRunPayload(run.execution_id(), run.number(),
+                                                                rows::TaskRunPayload::OUTPUTS));
   if (payload.has_value()) *view->mutable_outputs() = payload->body();
   return absl::OkStatus();
 }
@@ -151,8 +150,8 @@ absl::StatusOr<v1::Execution> ReadExecution(store::Store& store, const std::stri
   v1::Execution view = ViewOf(head, payload, now);
   if (runs == Runs::kNone) return view;
 
-  std::map<int64_t, rows::TaskRun> shown;   // In order of creation.
-  std::vector<rows::TaskRun> others;        // Settled well: the earliest, while there is room.
+  std::map<int64_t, rows::TaskRun> shown;  // In order of creation.
+  std::vector<rows::TaskRun> others;       // Settled well: the earliest, while there is room.
   for (int64_t first = 0;;) {
     ORCH_ASSIGN_OR_RETURN(std::vector<rows::TaskRun> page,
                           store.ListRuns(execution_id, first, kReadCount));

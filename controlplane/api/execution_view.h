@@ -28,8 +28,8 @@ absl::Status JoinOutputs(store::Store& store, const store::v1::TaskRun& run, v1:
 absl::StatusOr<store::v1::ExecutionHead> ReadHead(store::Store& store, const std::string& tenant,
                                                   const std::string& execution_id);
 
-// A whole execution. Of more than 1,000 runs those that are live or have failed come first, then the
-// earliest; all in order of creation.
+// A whole execution. Of more than 1,000 runs those that are live or have failed come first, then
+// the earliest; all in order of creation.
 enum class Runs { kNone, kShown };
 absl::StatusOr<v1::Execution> ReadExecution(store::Store& store, const std::string& tenant,
                                             const std::string& execution_id, Runs runs,

@@ -10,6 +10,9 @@
 namespace orch::api {
 namespace {
 
+constexpr int kPageSizeMax = 1'000;
+constexpr int64_t kReachedByPageMax = 10'000;
+
 std::string NameOf(const v1::Filter& filter) {
   return "filters[" + filter.field() + "][" + filter.operation() + "]";
 }
@@ -81,7 +84,8 @@ absl::Status AddStates(const v1::Filter& filter, std::vector<v1::State>* states)
 absl::Status Apply(const v1::Filter& filter, absl::Time now, store::ExecutionFilter* out) {
   const std::string& field = filter.field();
   const std::string& operation = filter.operation();
-  if (field == "namespace" && IsPrefix(filter)) return SetOnce(filter, filter.value(), &out->namespace_);
+  if (field == "namespace" && IsPrefix(filter))
+    return SetOnce(filter, filter.value(), &out->namespace_);
   if (field == "flowId" && IsEqual(filter)) return SetOnce(filter, filter.value(), &out->flow_id);
   if (field == "q" && IsEqual(filter)) return SetOnce(filter, filter.value(), &out->query);
   if (field == "state") return AddStates(filter, &out->states);
@@ -127,8 +131,17 @@ absl::Status CheckSort(const google::protobuf::RepeatedPtrField<std::string>& so
 
 }  // namespace
 
-store::Page PageOf(int page, int size, const std::string& cursor) {
-  return {.page = page == 0 ? 1 : page, .size = size == 0 ? 10 : size, .cursor = cursor};
+absl::StatusOr<store::Page> PageOf(int page, int size, const std::string& cursor) {
+  const store::Page result{
+      .page = page == 0 ? 1 : page, .size = size == 0 ? 10 : size, .cursor = cursor};
+  if (result.size < 1 || result.size > kPageSizeMax) {
+    return BadField("size", "must be between 1 and 1000");
+  }
+  if (result.page < 1) return BadField("page", "must be at least 1");
+  if (cursor.empty() && int64_t{result.page} * result.size > kReachedByPageMax) {
+    return BadField("page", "reaches no further than 10,000 entries; go on by the cursor");
+  }
+  return result;
 }
 
 absl::StatusOr<std::vector<v1::Label>> LabelsOf(
@@ -176,8 +189,9 @@ absl::StatusOr<store::ExecutionFilter> FilterOf(const v1::SearchExecutionsReques
   if (!request.scope().empty() && request.scope() != "USER") {
     return BadField("scope", "only USER is served");
   }
-  ORCH_RETURN_IF_ERROR(CheckSort(
-      request.sort(), {"state.startDate:desc", "startDate:desc", "id:desc"}, "state.startDate:desc"));
+  ORCH_RETURN_IF_ERROR(CheckSort(request.sort(),
+                                 {"state.startDate:desc", "startDate:desc", "id:desc"},
+                                 "state.startDate:desc"));
   for (const v1::Filter& one : request.filters()) ORCH_RETURN_IF_ERROR(Apply(one, now, &filter));
   return filter;
 }

@@ -19,7 +19,8 @@ absl::StatusOr<store::ExecutionFilter> FilterOf(const v1::SearchExecutionsReques
 absl::StatusOr<store::FlowFilter> FilterOf(const v1::SearchFlowsRequest& request);
 
 // `page` from 1, `size` 10 unless told.
-store::Page PageOf(int page, int size, const std::string& cursor);
+//   kInvalidArgument  size not in 1..1,000; page < 1, or page × size > 10,000: use the cursor.
+absl::StatusOr<store::Page> PageOf(int page, int size, const std::string& cursor);
 
 // "key:value" into labels.
 //   kInvalidArgument  no colon, or an empty key or value.

@@ -106,7 +106,8 @@ void FlowService::Register(Operations* operations) {
         const flow::ReadResult read = catalog_.Validate(r.source());
         if (read.flow == nullptr) return Refusal(read);
         auto saved = catalog_.Create(
-            {.tenant = r.tenant(), .source = r.source(),
+            {.tenant = r.tenant(),
+             .source = r.source(),
              .audits = {Audit(call, r.tenant(), "FLOW_CREATE", read.namespace_ + "/" + read.id)}});
         if (!saved.ok()) return AsInvalid(saved.status());
         return ViewOf(saved->flow, Source::kShown);
@@ -119,12 +120,12 @@ void FlowService::Register(Operations* operations) {
         ORCH_RETURN_IF_ERROR(catalog_.Get(r.tenant(), r.namespace_(), r.id()).status());
         const flow::ReadResult read = catalog_.Validate(r.source());
         if (read.flow == nullptr) return Refusal(read);
-        ORCH_ASSIGN_OR_RETURN(
-            const auto saved,
-            catalog_.Update(r.namespace_(), r.id(),
-                            {.tenant = r.tenant(), .source = r.source(),
-                             .audits = {Audit(call, r.tenant(), "FLOW_UPDATE",
-                                              r.namespace_() + "/" + r.id())}}));
+        ORCH_ASSIGN_OR_RETURN(const auto saved,
+                              catalog_.Update(r.namespace_(), r.id(),
+                                              {.tenant = r.tenant(),
+                                               .source = r.source(),
+                                               .audits = {Audit(call, r.tenant(), "FLOW_UPDATE",
+                                                                r.namespace_() + "/" + r.id())}}));
         return ViewOf(saved.flow, Source::kShown);
       });
 
@@ -155,8 +156,8 @@ void FlowService::Register(Operations* operations) {
       "FlowService.SearchFlows",
       [this, view_of_row](const v1::SearchFlowsRequest& r, Call&) -> absl::StatusOr<v1::FlowPage> {
         ORCH_ASSIGN_OR_RETURN(const store::FlowFilter filter, FilterOf(r));
-        ORCH_ASSIGN_OR_RETURN(const store::FlowPage page,
-                              catalog_.List(filter, PageOf(r.page(), r.size(), r.cursor())));
+        ORCH_ASSIGN_OR_RETURN(const store::Page wanted, PageOf(r.page(), r.size(), r.cursor()));
+        ORCH_ASSIGN_OR_RETURN(const store::FlowPage page, catalog_.List(filter, wanted));
         v1::FlowPage answer;
         for (const store::FlowRow& row : page.flows) {
           *answer.add_results() = view_of_row(row, Source::kLeft);
@@ -206,8 +207,8 @@ void FlowService::Register(Operations* operations) {
         v1::ValidationResults answer;
         int index = 0;
         for (const flow::SourceDocument& document : flow::SplitDocuments(r.source())) {
-          *answer.add_results() = ResultOf(index++, catalog_.Validate(document.text, r.strict()),
-                                           document.line_offset);
+          *answer.add_results() =
+              ResultOf(index++, catalog_.Validate(document.text, r.strict()), document.line_offset);
         }
         return answer;
       });
@@ -227,8 +228,9 @@ void FlowService::Register(Operations* operations) {
             if (complaint.mark.line > 0) complaint.mark.line += document.line_offset;
           }
           if (read.flow == nullptr) return Refusal(read);
-          const bool inside = r.namespace_().empty() || read.namespace_ == r.namespace_() ||
-                              (r.allow_namespace_child() && IsBelow(read.namespace_, r.namespace_()));
+          const bool inside =
+              r.namespace_().empty() || read.namespace_ == r.namespace_() ||
+              (r.allow_namespace_child() && IsBelow(read.namespace_, r.namespace_()));
           if (!inside) {
             return BadField("namespace", "the flow " + read.id + " belongs to " + read.namespace_);
           }
@@ -241,7 +243,8 @@ void FlowService::Register(Operations* operations) {
         for (size_t i = 0; i < documents.size(); ++i) {
           ORCH_ASSIGN_OR_RETURN(
               const auto saved,
-              catalog_.Upsert({.tenant = r.tenant(), .source = documents[i].text,
+              catalog_.Upsert({.tenant = r.tenant(),
+                               .source = documents[i].text,
                                .audits = {Audit(call, r.tenant(), "FLOW_APPLY",
                                                 reads[i].namespace_ + "/" + reads[i].id)}}));
           *answer.add_flows() = ViewOf(saved.flow, Source::kShown);
@@ -264,7 +267,8 @@ void FlowService::Register(Operations* operations) {
 
   operations->Unary<v1::ListRevisionsRequest, v1::FlowList>(
       "FlowService.ListRevisions",
-      [this, view_of_row](const v1::ListRevisionsRequest& r, Call&) -> absl::StatusOr<v1::FlowList> {
+      [this, view_of_row](const v1::ListRevisionsRequest& r,
+                          Call&) -> absl::StatusOr<v1::FlowList> {
         ORCH_ASSIGN_OR_RETURN(const auto revisions,
                               catalog_.Revisions(r.tenant(), r.namespace_(), r.id()));
         v1::FlowList answer;

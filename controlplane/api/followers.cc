@@ -89,8 +89,8 @@ class Follower : public std::enable_shared_from_this<Follower> {
     WakeIn(kBusyRetry);
   }
   void End(const absl::Status& status) {
+    Close();  // First: when the listener sees the end, nothing is left of its follower.
     stream_->End(status);
-    Close();
   }
   void Close() {
     if (closed_) return;
@@ -195,12 +195,13 @@ class LogFollower final : public Follower {
     std::vector<v1::LogEntry> entries;
     LogPosition position;
     bool ended = false;
-    bool complete = true;     // Every line that a result counted is read.
+    bool complete = true;  // Every line that a result counted is read.
   };
 
   void Subscribe() override {
     bell_id_ = live_.bell->Subscribe(
-        execution_id_, [weak = weak_from_this(), executor = live_.executor](const std::string& attempt) {
+        execution_id_,
+        [weak = weak_from_this(), executor = live_.executor](const std::string& attempt) {
           executor->Post([weak, attempt] {
             const auto self = std::static_pointer_cast<LogFollower>(weak.lock());
             if (self == nullptr || self->closed_) return;
@@ -272,8 +273,8 @@ class LogFollower final : public Follower {
 
   void Send(News news) {
     position_ = std::move(news.position);
-    // A client that comes back has seen everything up to its last id; if that line is not there (any
-    // more), it gets all again rather than nothing.
+    // A client that comes back has seen everything up to its last id; if that line is not there
+    // (any more), it gets all again rather than nothing.
     auto begin = news.entries.begin();
     if (!after_.empty()) {
       for (auto it = news.entries.begin(); it != news.entries.end(); ++it) {
@@ -308,8 +309,8 @@ class LogFollower final : public Follower {
   std::string after_;
   LogPosition position_;
   LogBell::Id bell_id_ = 0;
-  std::set<std::string> rung_;     // Attempts with new lines.
-  bool whole_ = false;             // Look at everything.
+  std::set<std::string> rung_;  // Attempts with new lines.
+  bool whole_ = false;          // Look at everything.
   std::optional<absl::Duration> ended_at_;
 };
 

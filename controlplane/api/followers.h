@@ -12,13 +12,13 @@
 
 namespace orch::api {
 
-// Sends `start`, then `progress` at most twice a second, the last state always as `end`. A client that
-// does not keep up gets fewer, newer ones.
+// Sends `start`, then `progress` at most twice a second, the last state always as `end`. A client
+// that does not keep up gets fewer, newer ones.
 void FollowExecution(const Live& live, const v1::FollowExecutionRequest& request,
                      std::shared_ptr<EventStream> stream);
 
-// Sends the lines there are, then those that come, each once; `end` when the execution has ended and the
-// lines that its results counted are in (10 s later at most).
+// Sends the lines there are, then those that come, each once; `end` when the execution has ended
+// and the lines that its results counted are in (10 s later at most).
 void FollowLogs(const Live& live, const v1::LogsRequest& request,
                 std::shared_ptr<EventStream> stream);
 

@@ -14,10 +14,10 @@ namespace orch::api {
 class InstanceService {
  public:
   struct Options {
-    std::string uuid;               // Of this installation.
+    std::string uuid;  // Of this installation.
     std::string version;
     std::string commit_id;
-    std::string store;              // As Store::Describe says it, without a path.
+    std::string store;  // As Store::Describe says it, without a path.
     std::string environment_name;
     std::string environment_color;
     bool basic_auth = false;

@@ -19,7 +19,7 @@ namespace {
 using catalog::KvEntry;
 using expression::Value;
 
-constexpr int kEntryCountMax = 1'000;    // Of one namespace, and of a page.
+constexpr int kEntryCountMax = 1'000;  // Of one namespace, and of a page.
 
 v1::KvEntry ViewOf(const std::string& ns, const KvEntry& entry) {
   v1::KvEntry view;
@@ -42,9 +42,11 @@ std::string_view Trim(std::string_view text) {
   return text;
 }
 
-bool IsDate(std::string_view text) {
+std::optional<absl::CivilDay> DateOf(std::string_view text) {
   absl::CivilDay day;
-  return text.size() == 10 && absl::ParseCivilTime(absl::string_view(text.data(), text.size()), &day);
+  const bool is_date =
+      text.size() == 10 && absl::ParseCivilTime(absl::string_view(text.data(), text.size()), &day);
+  return is_date ? std::optional(day) : std::nullopt;
 }
 
 // A body is JSON, or a moment, date or duration without quotes.
@@ -61,8 +63,11 @@ absl::StatusOr<catalog::KvSet> SetOf(const v1::PutKvRequest& request) {
     ORCH_ASSIGN_OR_RETURN(set.value, expression::ParseJson(text));
     return set;
   }
+  if (const auto day = DateOf(text)) {
+    set.value = Value::Date(*day);
+    return set;
+  }
   if (json::ParseInstant(text)) set.type = "DATETIME";
-  if (IsDate(text)) set.type = "DATE";
   if (json::ParseSpan(text)) set.type = "DURATION";
   if (set.type.empty()) {
     return BadField("value", "must be JSON (a text in quotes), or an ISO date, moment or duration");
@@ -101,7 +106,8 @@ void KvService::Register(Operations* operations) {
           }
           ns = filter.value();
         }
-        if (!r.sort().empty()) return BadField("sort", "this list is sorted by namespace and key only");
+        if (!r.sort().empty())
+          return BadField("sort", "this list is sorted by namespace and key only");
         std::set<std::string> namespaces;
         if (!ns.empty()) namespaces.insert(ns);
         store::Page page{.page = 1, .size = kEntryCountMax};
@@ -120,15 +126,13 @@ void KvService::Register(Operations* operations) {
             if (entry.key.find(r.q()) != std::string::npos) all.push_back(ViewOf(name, entry));
           }
         }
-        const store::Page wanted = PageOf(r.page(), r.size(), "");
-        if (wanted.page < 1) return BadField("page", "must be at least 1");
-        if (wanted.size < 1 || wanted.size > kEntryCountMax) {
-          return BadField("size", "must be between 1 and 1000");
-        }
+        ORCH_ASSIGN_OR_RETURN(const store::Page wanted, PageOf(r.page(), r.size(), ""));
         v1::KvPage answer;
         answer.set_total(static_cast<int64_t>(all.size()));
-        const size_t first = static_cast<size_t>(wanted.page - 1) * static_cast<size_t>(wanted.size);
-        for (size_t i = first; i < all.size() && i < first + static_cast<size_t>(wanted.size); ++i) {
+        const size_t first =
+            static_cast<size_t>(wanted.page - 1) * static_cast<size_t>(wanted.size);
+        for (size_t i = first; i < all.size() && i < first + static_cast<size_t>(wanted.size);
+             ++i) {
           *answer.add_results() = all[i];
         }
         return answer;
@@ -161,7 +165,8 @@ void KvService::Register(Operations* operations) {
       });
 
   operations->Unary<v1::PutKvRequest, v1::NoContent>(
-      "KvService.PutKv", [this](const v1::PutKvRequest& r, Call& call) -> absl::StatusOr<v1::NoContent> {
+      "KvService.PutKv",
+      [this](const v1::PutKvRequest& r, Call& call) -> absl::StatusOr<v1::NoContent> {
         ORCH_ASSIGN_OR_RETURN(catalog::KvSet set, SetOf(r));
         set.audits = {Audit(call, r.tenant(), "KV_PUT", r.namespace_(), r.key())};
         ORCH_RETURN_IF_ERROR(values_.Set(r.tenant(), r.namespace_(), r.key(), set).status());

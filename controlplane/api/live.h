@@ -10,14 +10,15 @@
 
 namespace orch::api {
 
-// All outlive the services, and every call under way: stop the gateway first, then `executor` and `pool`.
+// All outlive the services, and every call under way: stop the gateway first, then `executor` and
+// `pool`.
 struct Live {
   store::Store* store = nullptr;
   conductor::Requests* requests = nullptr;
   conductor::Watch* watch = nullptr;
   LogBell* bell = nullptr;
-  Executor* executor = nullptr;   // Followers live on it; a thread of its own.
-  ThreadPool* pool = nullptr;     // For what blocks.
+  Executor* executor = nullptr;  // Followers live on it; a thread of its own.
+  ThreadPool* pool = nullptr;    // For what blocks.
   Clock* clock = nullptr;
 };
 

@@ -16,7 +16,7 @@ namespace {
 namespace rows = ::orch::store::v1;
 
 constexpr int kChunkCount = 100;
-constexpr size_t kChunkBytesMax = 64 * 1024 * 1024;   // Decompressed; the writer makes 64 KiB.
+constexpr size_t kChunkBytesMax = 64 * 1024 * 1024;  // Decompressed; the writer makes 64 KiB.
 
 absl::StatusOr<v1::LogLines> LinesOf(const store::LogChunkRow& chunk) {
   const auto size = ZSTD_getFrameContentSize(chunk.body.data(), chunk.body.size());
@@ -24,7 +24,8 @@ absl::StatusOr<v1::LogLines> LinesOf(const store::LogChunkRow& chunk) {
     return absl::DataLossError("a chunk of log lines cannot be read");
   }
   std::string text(size, '\0');
-  const size_t count = ZSTD_decompress(text.data(), text.size(), chunk.body.data(), chunk.body.size());
+  const size_t count =
+      ZSTD_decompress(text.data(), text.size(), chunk.body.data(), chunk.body.size());
   v1::LogLines lines;
   if (ZSTD_isError(count) || count != size || !lines.ParseFromString(text)) {
     return absl::DataLossError("a chunk of log lines cannot be read");
@@ -99,7 +100,8 @@ absl::StatusOr<std::string> LogReader::TaskOf(int64_t run) {
   return tasks_[run];
 }
 
-absl::Status LogReader::AppendEngineLogs(LogPosition* position, std::vector<v1::LogEntry>* entries) {
+absl::Status LogReader::AppendEngineLogs(LogPosition* position,
+                                         std::vector<v1::LogEntry>* entries) {
   ORCH_ASSIGN_OR_RETURN(const auto logs, store_.ListEngineLogs(head_.id()));
   int64_t last = position->engine_sequence;
   for (const rows::EngineLog& log : logs) {
@@ -147,9 +149,10 @@ absl::StatusOr<std::vector<v1::LogEntry>> LogReader::ReadAll(LogPosition* positi
     attempt = chunks.back().attempt;
     line = chunks.back().first_line;
   }
-  std::stable_sort(entries.begin(), entries.end(), [](const v1::LogEntry& a, const v1::LogEntry& b) {
-    return a.timestamp().micros() < b.timestamp().micros();
-  });
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const v1::LogEntry& a, const v1::LogEntry& b) {
+                     return a.timestamp().micros() < b.timestamp().micros();
+                   });
   return entries;
 }
 

@@ -1,5 +1,5 @@
-// LogReader reads the lines of an execution: those that workers sent, kept as chunks, and those of the
-// engine, kept with its records.
+// LogReader reads the lines of an execution: those that workers sent, kept as chunks, and those of
+// the engine, kept with its records.
 #pragma once
 
 #include <map>
@@ -16,8 +16,8 @@ namespace orch::api {
 struct LogFilter {
   v1::LogLevel min_level = v1::LOG_LEVEL_UNSPECIFIED;
   std::string task_id;
-  int64_t run = -1;             // -1: of any.
-  int attempt = 0;              // From 1; 0: of any.
+  int64_t run = -1;  // -1: of any.
+  int attempt = 0;   // From 1; 0: of any.
 
   // kInvalidArgument  taskRunId is of no run of this execution.
   static absl::StatusOr<LogFilter> Of(const v1::LogsRequest& request);
@@ -26,8 +26,8 @@ struct LogFilter {
 
 // How far each attempt's lines, and the engine's, have been read.
 struct LogPosition {
-  std::map<std::string, int64_t> lines;    // Attempt -> last line.
-  int64_t engine_sequence = -1;            // Last record whose lines were read.
+  std::map<std::string, int64_t> lines;  // Attempt -> last line.
+  int64_t engine_sequence = -1;          // Last record whose lines were read.
 };
 
 // Threads     Not thread-safe; blocks on the store.
@@ -36,8 +36,8 @@ class LogReader {
   LogReader(store::Store& store, store::v1::ExecutionHead head)
       : store_(store), head_(std::move(head)) {}
 
-  // Everything beyond `position`, by time; moves it. Lines of equal time stay in their order. Stops after
-  // `entry_count_max` entries, with `*truncated` set.
+  // Everything beyond `position`, by time; moves it. Lines of equal time stay in their order. Stops
+  // after `entry_count_max` entries, with `*truncated` set.
   absl::StatusOr<std::vector<v1::LogEntry>> ReadAll(LogPosition* position, size_t entry_count_max,
                                                     bool* truncated);
   // What one attempt has beyond `position`.
@@ -52,7 +52,7 @@ class LogReader {
 
   store::Store& store_;
   const store::v1::ExecutionHead head_;
-  std::map<int64_t, std::string> tasks_;   // Run -> task id, as far as asked.
+  std::map<int64_t, std::string> tasks_;  // Run -> task id, as far as asked.
 };
 
 // "2026-01-01T00:00:00.000Z INFO [task] text", as downloads show it.

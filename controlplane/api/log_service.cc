@@ -17,8 +17,9 @@ absl::StatusOr<std::vector<v1::LogEntry>> Read(const Live& live, const v1::LogsR
                         ReadHead(*live.store, request.tenant(), request.execution_id()));
   LogPosition position;
   bool truncated = false;
-  ORCH_ASSIGN_OR_RETURN(std::vector<v1::LogEntry> entries,
-                        LogReader(*live.store, head).ReadAll(&position, kEntryCountMax, &truncated));
+  ORCH_ASSIGN_OR_RETURN(
+      std::vector<v1::LogEntry> entries,
+      LogReader(*live.store, head).ReadAll(&position, kEntryCountMax, &truncated));
   if (truncated) call.warnings.push_back("there are more lines than are shown here");
   std::vector<v1::LogEntry> wanted;
   for (v1::LogEntry& entry : entries) {

@@ -26,9 +26,9 @@ namespace orch::api {
 // What an RPC that answers BytesPart serves.
 struct BytesAnswer {
   std::unique_ptr<storage::ByteSource> source;
-  int64_t size = -1;           // -1: not known.
+  int64_t size = -1;  // -1: not known.
   std::string content_type = "application/octet-stream";
-  std::string file_name;       // "": shown in place.
+  std::string file_name;  // "": shown in place.
 };
 
 struct Operation {
@@ -37,8 +37,8 @@ struct Operation {
   const google::protobuf::MethodDescriptor* method = nullptr;
   std::function<MessagePtr()> new_request;
   using Done = std::function<void(absl::StatusOr<MessagePtr>)>;
-  // Exactly one of these. All but the last run on the pool and may block; `async` answers later, from
-  // any thread, once. The last returns at once and goes on by callbacks.
+  // Exactly one of these. All but the last run on the pool and may block; `async` answers later,
+  // from any thread, once. The last returns at once and goes on by callbacks.
   std::function<absl::StatusOr<MessagePtr>(const google::protobuf::Message&, Call&)> unary;
   std::function<void(const google::protobuf::Message&, std::shared_ptr<Call>, Done)> async;
   std::function<absl::StatusOr<BytesAnswer>(const google::protobuf::Message&, Call&)> bytes;
@@ -88,13 +88,14 @@ class Operations {
   }
 
   template <typename Request>
-  void Events(const std::string& name,
-              std::function<void(const Request&, const Call&, std::shared_ptr<EventStream>)> handler) {
-    Add<Request>(name, nullptr).events = [handler = std::move(handler)](
-                                             const google::protobuf::Message& request,
-                                             const Call& call, std::shared_ptr<EventStream> stream) {
-      handler(static_cast<const Request&>(request), call, std::move(stream));
-    };
+  void Events(
+      const std::string& name,
+      std::function<void(const Request&, const Call&, std::shared_ptr<EventStream>)> handler) {
+    Add<Request>(name, nullptr).events =
+        [handler = std::move(handler)](const google::protobuf::Message& request, const Call& call,
+                                       std::shared_ptr<EventStream> stream) {
+          handler(static_cast<const Request&>(request), call, std::move(stream));
+        };
   }
 
   // OK when every served RPC has the handler that it declares, and no handler lacks an RPC.

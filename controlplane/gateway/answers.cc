@@ -17,8 +17,8 @@ HttpAnswer ErrorAnswer(const absl::Status& status, std::string_view path,
   answer.status = api::HttpStatusOf(status);
   answer.content_type = "application/json";
   const bool ours = answer.status == 500;
-  const std::string message =
-      ours ? "Internal Server Error: report it with the request's id" : std::string(status.message());
+  const std::string message = ours ? "Internal Server Error: report it with the request's id"
+                                   : std::string(status.message());
   const std::string field = api::json::PathOf(status);
   answer.text = absl::StrFormat(
       R"({"message":%s,"_links":{"self":{"href":%s,"templated":false}},"_embedded":{"errors":[{"message":%s%s}]},"code":%s,"requestId":%s})",

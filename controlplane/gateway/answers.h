@@ -10,8 +10,8 @@
 
 namespace orch::gateway {
 
-// {"message","_links":{"self":{"href"}},"_embedded":{"errors":[{message,path}]},"code","requestId"} with
-// the status that the error asks for. What is an error of ours is told without its insides.
+// {"message","_links":{"self":{"href"}},"_embedded":{"errors":[{message,path}]},"code","requestId"}
+// with the status that the error asks for. What is an error of ours is told without its insides.
 HttpAnswer ErrorAnswer(const absl::Status& status, std::string_view path,
                        std::string_view request_id);
 

@@ -103,14 +103,16 @@ class TextBody final : public Body {
       SetJson(request, rest_.body_field(), std::move(text_));
       return absl::OkStatus();
     }
-    pb::Message* target = rest_.body_field().empty() ? request : JsonOf(request, rest_.body_field());
+    pb::Message* target =
+        rest_.body_field().empty() ? request : JsonOf(request, rest_.body_field());
     if (target->GetDescriptor() == v1::Json::descriptor()) {
       static_cast<v1::Json*>(target)->set_utf8(std::move(text_));
       return absl::OkStatus();
     }
     std::vector<std::string> unknown;
     ORCH_RETURN_IF_ERROR(api::json::DecodeChecked(text_, target, &unknown));
-    for (const std::string& name : unknown) call->warnings.push_back("field " + name + " is unknown");
+    for (const std::string& name : unknown)
+      call->warnings.push_back("field " + name + " is unknown");
     return absl::OkStatus();
   }
 
@@ -144,7 +146,8 @@ std::string ObjectOf(const std::vector<std::pair<std::string, std::string>>& pai
 
 class FormBody final : public Body {
  public:
-  FormBody(const v1::Rest& rest, const BodyLimits& limits) : field_(rest.body_field()), limits_(limits) {}
+  FormBody(const v1::Rest& rest, const BodyLimits& limits)
+      : field_(rest.body_field()), limits_(limits) {}
 
   absl::Status Take(std::string_view piece) override {
     if (static_cast<int64_t>(text_.size() + piece.size()) > limits_.text_bytes_max) {
@@ -191,14 +194,14 @@ class MultipartBody final : public Body {
     call->body_digest = digest_.Hex();
     if (!texts_.empty()) SetJson(request, field_, ObjectOf(texts_));
     for (File& file : files_) {
-      call->files.push_back({.name = file.head.name,
-                             .file_name = file.head.file_name,
-                             .content_type = file.head.content_type,
-                             .size = file.spool->size(),
-                             .open = [spool = file.spool]()
-                                 -> absl::StatusOr<std::unique_ptr<storage::ByteSource>> {
-                               return spool->Read();
-                             }});
+      call->files.push_back(
+          {.name = file.head.name,
+           .file_name = file.head.file_name,
+           .content_type = file.head.content_type,
+           .size = file.spool->size(),
+           .open = [spool = file.spool]() -> absl::StatusOr<std::unique_ptr<storage::ByteSource>> {
+             return spool->Read();
+           }});
     }
     return absl::OkStatus();
   }

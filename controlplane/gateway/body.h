@@ -24,11 +24,11 @@ namespace orch::gateway {
 namespace v1 = ::orch::v1;
 
 struct BodyLimits {
-  int64_t text_bytes_max = 16 * 1024 * 1024;             // JSON, YAML, text, and the texts of a form.
-  int64_t form_bytes_max = int64_t{10} * 1024 * 1024 * 1024;   // A form with its files.
+  int64_t text_bytes_max = 16 * 1024 * 1024;  // JSON, YAML, text, and the texts of a form.
+  int64_t form_bytes_max = int64_t{10} * 1024 * 1024 * 1024;  // A form with its files.
   int form_part_count_max = 1'000;
   api::json::JsonBudget json;
-  std::string spool_folder;                              // For files of forms; on the disk that keeps them.
+  std::string spool_folder;  // For files of forms; on the disk that keeps them.
 };
 
 class Body {
@@ -36,8 +36,8 @@ class Body {
   virtual ~Body() = default;
   //   413, 400, or what the disk says.
   virtual absl::Status Take(std::string_view piece) = 0;
-  // The body is complete: into the message and the call (its files, its digest, what it held that is
-  // unknown as warnings).
+  // The body is complete: into the message and the call (its files, its digest, what it held that
+  // is unknown as warnings).
   virtual absl::Status Finish(google::protobuf::Message* request, api::Call* call) = 0;
 
   // The body that an address takes, for this head.

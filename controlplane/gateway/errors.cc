@@ -16,7 +16,8 @@ std::string Short(std::string_view text) { return std::string(text.substr(0, 100
 
 absl::Status NotANormalPath(std::string_view why) {
   return WithHttpStatus(
-      absl::InvalidArgumentError(absl::StrFormat("the address is not normal: %s", Short(why))), 400);
+      absl::InvalidArgumentError(absl::StrFormat("the address is not normal: %s", Short(why))),
+      400);
 }
 absl::Status NotAForm(std::string_view why) {
   return WithHttpStatus(
@@ -30,15 +31,14 @@ absl::Status MethodNotAllowed(std::string_view method) {
       absl::UnimplementedError(absl::StrFormat("%s is not served here", Short(method))), 405);
 }
 absl::Status BodyTooLarge(int64_t bytes_max) {
-  return WithHttpStatus(absl::ResourceExhaustedError(
-                            absl::StrFormat("the body has more than %d bytes", bytes_max)),
-                        413);
+  return WithHttpStatus(
+      absl::ResourceExhaustedError(absl::StrFormat("the body has more than %d bytes", bytes_max)),
+      413);
 }
 absl::Status WrongMediaType(std::string_view given, std::string_view wanted) {
-  return WithHttpStatus(
-      absl::InvalidArgumentError(absl::StrFormat("send the body as %s, not as %s",
-                                                 std::string(wanted), Short(given))),
-      415);
+  return WithHttpStatus(absl::InvalidArgumentError(absl::StrFormat(
+                            "send the body as %s, not as %s", std::string(wanted), Short(given))),
+                        415);
 }
 absl::Status ForeignHost(std::string_view host) {
   return absl::PermissionDeniedError(absl::StrFormat(

@@ -15,18 +15,21 @@ namespace orch::gateway {
 
 class EventQueue {
  public:
-  // ---- Maker -------------------------------------------------------------------------------------
-  // False when it is closed.
+  // ---- Maker
+  // ------------------------------------------------------------------------------------- False
+  // when it is closed.
   bool Push(std::string text);
   // Nothing follows; what is there is still sent.
   void End();
   // Texts pushed that the connection has not finished sending.
   size_t pending() const;
-  // `drained` each time that pending falls to 0; `closed` once, when the connection is done with it.
+  // `drained` each time that pending falls to 0; `closed` once, when the connection is done with
+  // it.
   void Listen(std::function<void()> drained, std::function<void()> closed);
 
-  // ---- Connection --------------------------------------------------------------------------------
-  // `ready` is called whenever Take has something new to say. Set once, before the first Take.
+  // ---- Connection
+  // -------------------------------------------------------------------------------- `ready` is
+  // called whenever Take has something new to say. Set once, before the first Take.
   void OnReady(std::function<void()> ready);
   enum class Taken { kText, kNothing, kEnd };
   // The next text. What was taken before counts as sent.

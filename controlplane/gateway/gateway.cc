@@ -49,7 +49,8 @@ std::string TextField(const pb::Message& message, const std::string& name) {
 std::string Disposition(const std::string& file_name) {
   std::string plain, encoded;
   for (const char c : file_name) {
-    const bool safe = std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
+    const bool safe =
+        std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
     plain.push_back(safe || c == ' ' ? c : '_');
     encoded += safe ? std::string(1, c) : absl::StrFormat("%%%02X", static_cast<unsigned char>(c));
   }
@@ -62,8 +63,14 @@ class Gateway::Handler final : public HttpHandler {
  public:
   Handler(Options o, const api::Operations* ops, const api::Access* a, ThreadPool* p, Clock* c,
           Random* r)
-      : options(std::move(o)), operations(ops), access(a), pool(p), clock(c), random(r),
-        router(api::ServedServices()), openapi(OpenApiOf(router)) {}
+      : options(std::move(o)),
+        operations(ops),
+        access(a),
+        pool(p),
+        clock(c),
+        random(r),
+        router(api::ServedServices()),
+        openapi(OpenApiOf(router)) {}
 
   std::unique_ptr<HttpExchange> Begin(HttpHead head) override;
   HttpAnswer Refuse(int status, std::string_view why) override {
@@ -118,8 +125,8 @@ class RpcBody final : public Body {
   std::string bytes_;
 };
 
-// A call of one operation. What outlives the exchange (its connection may be gone before the handler
-// is done) is shared.
+// A call of one operation. What outlives the exchange (its connection may be gone before the
+// handler is done) is shared.
 class OperationExchange final : public HttpExchange {
  public:
   struct Work {
@@ -192,8 +199,9 @@ class OperationExchange final : public HttpExchange {
     }
     if (work.rpc) {
       answer.headers.emplace_back("Grpc-Status", std::to_string(static_cast<int>(status.code())));
-      answer.headers.emplace_back("Grpc-Message",
-                                  HeaderText(answer.status == 500 ? "internal" : std::string(status.message())));
+      answer.headers.emplace_back(
+          "Grpc-Message",
+          HeaderText(answer.status == 500 ? "internal" : std::string(status.message())));
     }
     Answer(work, std::move(answer));
   }
@@ -375,12 +383,14 @@ std::unique_ptr<HttpExchange> Gateway::Handler::Begin(HttpHead head) {
   } else {
     const absl::Status bound =
         Bind(match, *target, head.headers, work->request.get(), &work->call.warnings);
-    // Who may not ask is not told what is wrong with the question: the path's fields are bound first.
-    const absl::Status allowed = access->Check(
-        work->call.principal, api::PermissionOf(rpc),
-        rpc.input_type()->FindFieldByName("tenant") == nullptr ? "main"
-                                                               : TextField(*work->request, "tenant"),
-        TextField(*work->request, "namespace"));
+    // Who may not ask is not told what is wrong with the question: the path's fields are bound
+    // first.
+    const absl::Status allowed =
+        access->Check(work->call.principal, api::PermissionOf(rpc),
+                      rpc.input_type()->FindFieldByName("tenant") == nullptr
+                          ? "main"
+                          : TextField(*work->request, "tenant"),
+                      TextField(*work->request, "namespace"));
     if (!allowed.ok()) return refuse(allowed);
     if (!bound.ok()) return refuse(bound);
     if (work->rest.body() != v1::Rest::BODY_NONE) {

@@ -25,10 +25,10 @@ namespace orch::gateway {
 
 // A file of the dashboard.
 struct Asset {
-  std::string_view bytes;        // Lives as long as the process.
+  std::string_view bytes;  // Lives as long as the process.
   std::string content_type;
   bool gzipped = false;
-  bool immutable = false;        // Its name changes with its contents.
+  bool immutable = false;  // Its name changes with its contents.
 };
 
 class Gateway {

@@ -34,8 +34,8 @@ class TestAccess final : public api::Access {
     if (needs && c.authorization != "Bearer good") return absl::UnauthenticatedError("who are you");
     return api::Principal{"local"};
   }
-  absl::Status Check(const api::Principal& p, const std::string& permission, const std::string& tenant,
-                     const std::string& ns) const override {
+  absl::Status Check(const api::Principal& p, const std::string& permission,
+                     const std::string& tenant, const std::string& ns) const override {
     if (ns == "forbidden") return api::NotAllowed(permission);
     return local.Check(p, permission, tenant, ns);
   }
@@ -47,7 +47,8 @@ class GatewayTest : public ::testing::Test {
  protected:
   GatewayTest() : pool_({.name = "test", .thread_count = 2}) {
     operations_.Unary<v1::GetFlowRequest, v1::Flow>(
-        "FlowService.GetFlow", [](const v1::GetFlowRequest& r, api::Call& call) -> absl::StatusOr<v1::Flow> {
+        "FlowService.GetFlow",
+        [](const v1::GetFlowRequest& r, api::Call& call) -> absl::StatusOr<v1::Flow> {
           if (r.id() == "gone") return api::NoSuch("flow", r.id());
           if (r.id() == "broken") return absl::InternalError("SELECT secret FROM /internal/path");
           if (r.id() == "full") return absl::ResourceExhaustedError("no room");
@@ -59,14 +60,16 @@ class GatewayTest : public ::testing::Test {
           return flow;
         });
     operations_.Unary<v1::CreateFlowRequest, v1::Flow>(
-        "FlowService.CreateFlow", [this](const v1::CreateFlowRequest& r, api::Call&) -> absl::StatusOr<v1::Flow> {
+        "FlowService.CreateFlow",
+        [this](const v1::CreateFlowRequest& r, api::Call&) -> absl::StatusOr<v1::Flow> {
           ++changes_;
           v1::Flow flow;
           flow.set_source(r.source());
           return flow;
         });
     operations_.Unary<v1::DeleteKvsRequest, v1::DeletedKeys>(
-        "KvService.DeleteKvs", [](const v1::DeleteKvsRequest& r, api::Call&) -> absl::StatusOr<v1::DeletedKeys> {
+        "KvService.DeleteKvs",
+        [](const v1::DeleteKvsRequest& r, api::Call&) -> absl::StatusOr<v1::DeletedKeys> {
           v1::DeletedKeys answer;
           *answer.mutable_keys() = r.keys();
           return answer;
@@ -89,13 +92,15 @@ class GatewayTest : public ::testing::Test {
             char bytes[100];
             const size_t count = *source->Read(bytes, sizeof bytes);
             execution.set_error(execution.error() + file.name + "=" + file.file_name + ":" +
-                                std::to_string(file.size) + ":" + std::string(bytes, std::min<size_t>(count, 10)) + ";");
+                                std::to_string(file.size) + ":" +
+                                std::string(bytes, std::min<size_t>(count, 10)) + ";");
           }
           execution.set_kind(call->body_digest);
           std::thread([done, execution] { done(execution); }).detach();
         });
     operations_.Bytes<v1::GetFileRequest>(
-        "ExecutionService.GetFile", [](const v1::GetFileRequest& r, api::Call&) -> absl::StatusOr<api::BytesAnswer> {
+        "ExecutionService.GetFile",
+        [](const v1::GetFileRequest& r, api::Call&) -> absl::StatusOr<api::BytesAnswer> {
           api::BytesAnswer answer;
           const std::string text(300'000, 'x');
           answer.source = std::make_unique<storage::TextSource>(text);
@@ -106,7 +111,8 @@ class GatewayTest : public ::testing::Test {
         });
     operations_.Events<v1::FollowExecutionRequest>(
         "ExecutionService.FollowExecution",
-        [this](const v1::FollowExecutionRequest& r, const api::Call&, std::shared_ptr<api::EventStream> stream) {
+        [this](const v1::FollowExecutionRequest& r, const api::Call&,
+               std::shared_ptr<api::EventStream> stream) {
           if (r.execution_id() == "gone") return stream->End(api::NoSuch("execution", "gone"));
           stream->Listen([] {}, [this] { closed_.Notify(); });
           v1::ExecutionEvent event;
@@ -131,11 +137,13 @@ class GatewayTest : public ::testing::Test {
     const char* folder = std::getenv("TEST_TMPDIR");
     options_.body.spool_folder = folder == nullptr ? "/tmp" : folder;
     options_.http.drain = absl::Seconds(2);
-    gateway_ = std::make_unique<Gateway>(options_, &operations_, &access_, &pool_, &clock_, &random_);
+    gateway_ =
+        std::make_unique<Gateway>(options_, &operations_, &access_, &pool_, &clock_, &random_);
     port_ = *gateway_->Start();
   }
 
-  RawClient::Reply Ask(const std::string& line, const std::string& headers = "", const std::string& body = "") {
+  RawClient::Reply Ask(const std::string& line, const std::string& headers = "",
+                       const std::string& body = "") {
     if (!gateway_) Start();
     RawClient client(port_);
     std::string text = line + " HTTP/1.1\r\n";
@@ -165,7 +173,8 @@ const char kFlow[] = "/api/v1/main/flows/ns/f";
 TEST_F(GatewayTest, ServesAnRpcAtItsAddress) {
   const auto reply = Ask(std::string("GET ") + kFlow + "?revision=3");
   EXPECT_EQ(reply.status, 200);
-  EXPECT_EQ(reply.body, R"({"id":"f","namespace":"ns","revision":3,"disabled":false,"deleted":false})");
+  EXPECT_EQ(reply.body,
+            R"({"id":"f","namespace":"ns","revision":3,"disabled":false,"deleted":false})");
   EXPECT_TRUE(reply.Has("Content-Type: application/json"));
   EXPECT_TRUE(reply.Has("X-Request-Id: "));
   EXPECT_TRUE(reply.Has("X-Orch-Warning: line one??X-Injected: yes")) << reply.head;
@@ -179,13 +188,21 @@ TEST_F(GatewayTest, ServesManyRequestsOnOneConnection) {
   client.Send(ask + ask);  // The second before the first is answered.
   EXPECT_EQ(client.Read().status, 200);
   EXPECT_EQ(client.Read().status, 200);
-  client.Send(std::string("GET ") + kFlow + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  client.Send(std::string("GET ") + kFlow +
+              " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(client.Read().status, 200);
   EXPECT_TRUE(client.IsClosed());
 }
 
 TEST_F(GatewayTest, EachErrorHasItsAnswer) {
-  struct Case { const char* name; const char* line; const char* headers; const char* body; int status; const char* code; };
+  struct Case {
+    const char* name;
+    const char* line;
+    const char* headers;
+    const char* body;
+    int status;
+    const char* code;
+  };
   const std::string secret = "SELECT";
   const Case cases[] = {
       {"not there", "GET /api/v1/main/flows/ns/gone", "", "", 404, "NOT_FOUND"},
@@ -194,30 +211,41 @@ TEST_F(GatewayTest, EachErrorHasItsAnswer) {
       {"a bug of ours", "GET /api/v1/main/flows/ns/broken", "", "", 500, "INTERNAL"},
       {"no room", "GET /api/v1/main/flows/ns/full", "", "", 503, "RESOURCE_EXHAUSTED"},
       {"not allowed", "GET /api/v1/main/flows/forbidden/f", "", "", 403, "PERMISSION_DENIED"},
-      {"not allowed, before the question is judged", "GET /api/v1/main/flows/forbidden/f?revision=x", "", "", 403, "PERMISSION_DENIED"},
-      {"a bad parameter", "GET /api/v1/main/flows/ns/f?revision=x", "", "", 422, "INVALID_ARGUMENT"},
+      {"not allowed, before the question is judged",
+       "GET /api/v1/main/flows/forbidden/f?revision=x", "", "", 403, "PERMISSION_DENIED"},
+      {"a bad parameter", "GET /api/v1/main/flows/ns/f?revision=x", "", "", 422,
+       "INVALID_ARGUMENT"},
       {"another method", "PATCH /api/v1/main/flows/ns/f", "", "", 405, "UNIMPLEMENTED"},
       {"a crooked path", "GET /api/v1/main/flows/../f", "", "", 400, "INVALID_ARGUMENT"},
-      {"another media type", "POST /api/v1/main/flows", "Content-Type: application/json\r\n", "{}", 415, "INVALID_ARGUMENT"},
-      {"a foreign host", "GET /api/v1/main/flows/ns/f", "Host: evil.example\r\n", "", 403, "PERMISSION_DENIED"},
-      {"a foreign origin", "POST /api/v1/main/flows", "Content-Type: application/yaml\r\nOrigin: http://evil.example\r\n", "id: x", 403, "PERMISSION_DENIED"},
-      {"a follower from a foreign page", "GET /api/v1/main/executions/e/follow", "Sec-Fetch-Site: cross-site\r\n", "", 403, "PERMISSION_DENIED"},
+      {"another media type", "POST /api/v1/main/flows", "Content-Type: application/json\r\n", "{}",
+       415, "INVALID_ARGUMENT"},
+      {"a foreign host", "GET /api/v1/main/flows/ns/f", "Host: evil.example\r\n", "", 403,
+       "PERMISSION_DENIED"},
+      {"a foreign origin", "POST /api/v1/main/flows",
+       "Content-Type: application/yaml\r\nOrigin: http://evil.example\r\n", "id: x", 403,
+       "PERMISSION_DENIED"},
+      {"a follower from a foreign page", "GET /api/v1/main/executions/e/follow",
+       "Sec-Fetch-Site: cross-site\r\n", "", 403, "PERMISSION_DENIED"},
       {"a stream of nothing", "GET /api/v1/main/executions/gone/follow", "", "", 404, "NOT_FOUND"},
-      {"bad JSON", "DELETE /api/v1/main/namespaces/ns/kv", "Content-Type: application/json\r\n", "{\"keys\":", 422, "INVALID_ARGUMENT"},
-      {"JSON of another shape", "DELETE /api/v1/main/namespaces/ns/kv", "Content-Type: application/json\r\n", "{\"keys\":[1]}", 422, "INVALID_ARGUMENT"},
+      {"bad JSON", "DELETE /api/v1/main/namespaces/ns/kv", "Content-Type: application/json\r\n",
+       "{\"keys\":", 422, "INVALID_ARGUMENT"},
+      {"JSON of another shape", "DELETE /api/v1/main/namespaces/ns/kv",
+       "Content-Type: application/json\r\n", "{\"keys\":[1]}", 422, "INVALID_ARGUMENT"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     const auto reply = Ask(c.line, c.headers, c.body);
     EXPECT_EQ(reply.status, c.status);
     EXPECT_TRUE(api::json::CheckJson(reply.body).ok()) << reply.body;
-    for (const char* member : {"\"message\":", "\"_links\":{\"self\":{\"href\":", "\"_embedded\":{\"errors\":[{\"message\":", "\"requestId\":\""}) {
+    for (const char* member : {"\"message\":", "\"_links\":{\"self\":{\"href\":",
+                               "\"_embedded\":{\"errors\":[{\"message\":", "\"requestId\":\""}) {
       EXPECT_THAT(reply.body, HasSubstr(member));
     }
     EXPECT_THAT(reply.body, HasSubstr(std::string("\"code\":\"") + c.code + "\""));
     EXPECT_THAT(reply.body, Not(HasSubstr(secret)));
   }
-  EXPECT_THAT(Ask("GET /api/v1/main/flows/ns/f?revision=x").body, HasSubstr("\"path\":\"revision\""));
+  EXPECT_THAT(Ask("GET /api/v1/main/flows/ns/f?revision=x").body,
+              HasSubstr("\"path\":\"revision\""));
   EXPECT_TRUE(Ask("PATCH /api/v1/main/flows/ns/f").Has("Allow: DELETE, GET, HEAD, OPTIONS, PUT"));
   EXPECT_TRUE(Ask("GET /api/v1/main/flows/ns/full").Has("Retry-After: 1"));
   EXPECT_EQ(changes_, 0);
@@ -227,16 +255,19 @@ TEST_F(GatewayTest, AsksForACredentialWhereOneIsNeeded) {
   access_.needs = true;
   EXPECT_EQ(Ask("GET " + std::string(kFlow)).status, 401);
   EXPECT_EQ(Ask("GET " + std::string(kFlow), "Authorization: Bearer bad\r\n").status, 401);
-  EXPECT_EQ(Ask("GET " + std::string(kFlow), "Authorization: Bearer good\r\nHost: any.example\r\n").status, 200);
+  EXPECT_EQ(Ask("GET " + std::string(kFlow), "Authorization: Bearer good\r\nHost: any.example\r\n")
+                .status,
+            200);
 }
 
 TEST_F(GatewayTest, TakesYamlAndTellsHeadAndOptions) {
-  const auto reply = Ask("POST /api/v1/main/flows", "Content-Type: application/x-yaml; charset=utf-8\r\n", "id: é\n");
+  const auto reply = Ask("POST /api/v1/main/flows",
+                         "Content-Type: application/x-yaml; charset=utf-8\r\n", "id: é\n");
   EXPECT_EQ(reply.status, 200);
   EXPECT_THAT(reply.body, HasSubstr("\"source\":\"id: é\\n\""));
   const auto head = Ask("HEAD " + std::string(kFlow));
   EXPECT_EQ(head.status, 200);
-  EXPECT_TRUE(head.Has("Content-Length: 59")) << head.head;
+  EXPECT_TRUE(head.Has("Content-Length: 60")) << head.head;
   const auto options = Ask("OPTIONS " + std::string(kFlow));
   EXPECT_EQ(options.status, 204);
   EXPECT_TRUE(options.Has("Allow: DELETE, GET, HEAD, OPTIONS, PUT"));
@@ -246,36 +277,48 @@ TEST_F(GatewayTest, TheSuccessStatusIsTheOneDeclared) {
   const auto old_form = Ask("DELETE /api/v1/main/executions/e1/kill");
   EXPECT_EQ(old_form.status, 202);
   EXPECT_EQ(old_form.body, "");
-  EXPECT_THAT(Ask("DELETE /api/v1/main/executions/e1/actions/kill").body, HasSubstr("\"id\":\"e1\""));
-  EXPECT_EQ(Ask("DELETE /api/v1/main/namespaces/ns/kv", "Content-Type: application/json\r\n", R"({"keys":["a"],"x":1})").body,
+  EXPECT_THAT(Ask("DELETE /api/v1/main/executions/e1/actions/kill").body,
+              HasSubstr("\"id\":\"e1\""));
+  EXPECT_EQ(Ask("DELETE /api/v1/main/namespaces/ns/kv", "Content-Type: application/json\r\n",
+                R"({"keys":["a"],"x":1})")
+                .body,
             R"({"keys":["a"]})");
 }
 
 TEST_F(GatewayTest, InputsComeAsFormMultipartJsonOrNotAtAll) {
   const std::string line = "POST /api/v1/main/executions/ns/f";
   EXPECT_THAT(Ask(line).body, Not(HasSubstr("inputs")));
-  EXPECT_THAT(Ask(line, "Content-Type: application/json\r\n", R"({"n":1.0})").body, HasSubstr(R"("inputs":{"n":1.0})"));
-  EXPECT_THAT(Ask(line, "Content-Type: application/x-www-form-urlencoded\r\n", "a=1+2&b=%22&a=3").body,
-              HasSubstr(R"("inputs":{"a":["1 2","3"],"b":"\""})"));
+  EXPECT_THAT(Ask(line, "Content-Type: application/json\r\n", R"({"n":1.0})").body,
+              HasSubstr(R"("inputs":{"n":1.0})"));
+  EXPECT_THAT(
+      Ask(line, "Content-Type: application/x-www-form-urlencoded\r\n", "a=1+2&b=%22&a=3").body,
+      HasSubstr(R"("inputs":{"a":["1 2","3"],"b":"\""})"));
   EXPECT_EQ(Ask(line, "Content-Type: application/json\r\n", "[1]").status, 422);
   EXPECT_EQ(Ask(line, "Content-Type: text/plain\r\n", "x").status, 415);
   EXPECT_EQ(Ask(line, "Content-Type: multipart/form-data\r\n", "x").status, 400);
   const auto multipart = [](const std::string& boundary, const std::string& file) {
-    return "--" + boundary + "\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--" + boundary +
-           "\r\nContent-Disposition: form-data; name=\"f\"; filename=\"d.csv\"\r\n\r\n" + file + "\r\n--" + boundary + "--\r\n";
+    return "--" + boundary + "\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--" +
+           boundary + "\r\nContent-Disposition: form-data; name=\"f\"; filename=\"d.csv\"\r\n\r\n" +
+           file + "\r\n--" + boundary + "--\r\n";
   };
-  const auto one = Ask(line, "Content-Type: multipart/form-data; boundary=X\r\n", multipart("X", "1,2,3"));
+  const auto one =
+      Ask(line, "Content-Type: multipart/form-data; boundary=X\r\n", multipart("X", "1,2,3"));
   EXPECT_THAT(one.body, HasSubstr(R"("inputs":{"a":"one"})"));
   EXPECT_THAT(one.body, HasSubstr("f=d.csv:5:1,2,3;"));
   // The same request has the same digest, whatever its boundary; another file has another.
-  const auto again = Ask(line, "Content-Type: multipart/form-data; boundary=YY\r\n", multipart("YY", "1,2,3"));
+  const auto again =
+      Ask(line, "Content-Type: multipart/form-data; boundary=YY\r\n", multipart("YY", "1,2,3"));
   EXPECT_EQ(one.body, again.body);
-  const auto other = Ask(line, "Content-Type: multipart/form-data; boundary=X\r\n", multipart("X", "1,2,4"));
+  const auto other =
+      Ask(line, "Content-Type: multipart/form-data; boundary=X\r\n", multipart("X", "1,2,4"));
   EXPECT_NE(one.body, other.body);
   const std::string large(3'000'000, 'y');
-  EXPECT_THAT(Ask(line, "Content-Type: multipart/form-data; boundary=X\r\n", multipart("X", large)).body,
-              HasSubstr("f=d.csv:3000000:yyyyyyyyyy;"));
-  EXPECT_EQ(Ask(line, "Content-Type: multipart/form-data; boundary=X\r\n", "--X\r\nContent-Disp").status, 400);
+  EXPECT_THAT(
+      Ask(line, "Content-Type: multipart/form-data; boundary=X\r\n", multipart("X", large)).body,
+      HasSubstr("f=d.csv:3000000:yyyyyyyyyy;"));
+  EXPECT_EQ(
+      Ask(line, "Content-Type: multipart/form-data; boundary=X\r\n", "--X\r\nContent-Disp").status,
+      400);
 }
 
 TEST_F(GatewayTest, ABodyThatIsTooLargeIsRefusedByItsHeadOrAsItComes) {
@@ -284,7 +327,8 @@ TEST_F(GatewayTest, ABodyThatIsTooLargeIsRefusedByItsHeadOrAsItComes) {
   EXPECT_EQ(Ask("POST /api/v1/main/flows", type, std::string(1000, 'x')).status, 200);
   EXPECT_EQ(Ask("POST /api/v1/main/flows", type, std::string(1001, 'x')).status, 413);
   RawClient client(port_);
-  client.Send("POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\n" + type + "Transfer-Encoding: chunked\r\n\r\n");
+  client.Send("POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\n" + type +
+              "Transfer-Encoding: chunked\r\n\r\n");
   for (int i = 0; i < 20; ++i) client.Send("64\r\n" + std::string(100, 'x') + "\r\n");
   const auto reply = client.Read();
   EXPECT_EQ(reply.status, 413);
@@ -295,8 +339,9 @@ TEST_F(GatewayTest, ABodyThatIsTooLargeIsRefusedByItsHeadOrAsItComes) {
 TEST_F(GatewayTest, AClientThatAsksBeforeItSendsIsToldSo) {
   Start();
   RawClient client(port_);
-  client.Send("POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/yaml\r\n"
-              "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  client.Send(
+      "POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/yaml\r\n"
+      "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.Read().status, 100);
   client.Send("ab");
   EXPECT_EQ(client.Read().status, 200);
@@ -304,15 +349,30 @@ TEST_F(GatewayTest, AClientThatAsksBeforeItSendsIsToldSo) {
 
 TEST_F(GatewayTest, WhatIsNoHttpIsRefused) {
   Start();
-  struct Case { const char* name; std::string bytes; int status; };
+  struct Case {
+    const char* name;
+    std::string bytes;
+    int status;
+  };
   const Case cases[] = {
       {"no HTTP at all", "hello\r\n\r\n", 400},
       {"a header without a colon", "GET / HTTP/1.1\r\nHost\r\n\r\n", 400},
-      {"a head that is too large", "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n", 431},
-      {"two lengths", "POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400},
-      {"a length and chunks", "POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-      {"a negative length", "POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400},
-      {"a chunk that is none", "POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/yaml\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+      {"a head that is too large",
+       "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n", 431},
+      {"two lengths",
+       "POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+       "1\r\nContent-Length: 2\r\n\r\nab",
+       400},
+      {"a length and chunks",
+       "POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+       "1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       400},
+      {"a negative length",
+       "POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400},
+      {"a chunk that is none",
+       "POST /api/v1/main/flows HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+       "text/yaml\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+       400},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
@@ -347,7 +407,9 @@ TEST_F(GatewayTest, FilesAreStreamedWithOrWithoutTheirSize) {
   const auto sized = Ask("GET /api/v1/main/executions/e/file?path=sized");
   EXPECT_TRUE(sized.Has("Content-Length: 300000"));
   EXPECT_EQ(sized.body.size(), 300'000u);
-  EXPECT_TRUE(sized.Has("Content-Disposition: attachment; filename=\"a_b __.csv\"; filename*=UTF-8''a%22b%20%C3%A9.csv"))
+  EXPECT_TRUE(
+      sized.Has("Content-Disposition: attachment; filename=\"a_b __.csv\"; "
+                "filename*=UTF-8''a%22b%20%C3%A9.csv"))
       << sized.head;
   EXPECT_TRUE(sized.Has("sandbox"));
   const auto chunked = Ask("GET /api/v1/main/executions/e/file?path=unsized");
@@ -372,7 +434,7 @@ TEST_F(GatewayTest, ASilentStreamIsKeptAliveAndAGoneClientIsNoticed) {
   {
     RawClient client(port_);
     client.Send("GET /api/v1/main/executions/long/follow HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    EXPECT_TRUE(client.ReadUntil(": keepalive\n\n: keepalive") || client.ReadUntil(": keepalive"));
+    EXPECT_TRUE(client.ReadUntil(": keepalive\n\n"));
     EXPECT_FALSE(closed_.HasBeenNotified());
   }
   closed_.Wait();
@@ -420,7 +482,9 @@ TEST_F(GatewayTest, TheSameMessagesGoByRpc) {
   EXPECT_EQ(Ask("POST /rpc/ExecutionService/FollowExecution", type).status, 501);
   v1::CreateExecutionRequest start;
   start.mutable_inputs()->set_utf8("{no json");
-  EXPECT_EQ(Ask("POST /rpc/ExecutionService/CreateExecution", type, start.SerializeAsString()).status, 422);
+  EXPECT_EQ(
+      Ask("POST /rpc/ExecutionService/CreateExecution", type, start.SerializeAsString()).status,
+      422);
 }
 
 TEST_F(GatewayTest, ServesPingOpenApiAndThePage) {
@@ -447,11 +511,18 @@ TEST_F(GatewayTest, TwoCannotHaveOnePort) {
 TEST(Management, TellsHealthAndMetrics) {
   ThreadPool pool({.name = "test", .thread_count = 1});
   prometheus::Registry registry;
-  prometheus::BuildCounter().Name("orch_things_total").Help("Things.").Register(registry).Add({}).Increment(3);
+  prometheus::BuildCounter()
+      .Name("orch_things_total")
+      .Help("Things.")
+      .Register(registry)
+      .Add({})
+      .Increment(3);
   std::atomic<bool> ready{false};
-  Management management({}, {.health = [] { return absl::OkStatus(); },
-                             .ready = [&] { return ready ? absl::OkStatus() : absl::UnavailableError("no shard yet"); }},
-                        &registry, &pool);
+  Management management(
+      {},
+      {.health = [] { return absl::OkStatus(); },
+       .ready = [&] { return ready ? absl::OkStatus() : absl::UnavailableError("no shard yet"); }},
+      &registry, &pool);
   const int port = *management.Start();
   const auto get = [port](const std::string& path) {
     RawClient client(port);

@@ -22,9 +22,9 @@ std::string_view FindHeader(const Headers& headers, std::string_view name);
 
 struct HttpHead {
   std::string method;
-  std::string target;       // As it came: path and query.
+  std::string target;  // As it came: path and query.
   Headers headers;
-  int64_t content_length = -1;   // -1: chunked, or no body.
+  int64_t content_length = -1;  // -1: chunked, or no body.
   bool has_body = false;
 };
 
@@ -35,9 +35,9 @@ struct HttpAnswer {
   Headers headers;
   std::string text;
   std::unique_ptr<storage::ByteSource> source;
-  int64_t source_size = -1;      // -1: not known, sent in chunks.
+  int64_t source_size = -1;  // -1: not known, sent in chunks.
   std::shared_ptr<EventQueue> events;
-  bool close = false;            // The connection ends after it.
+  bool close = false;  // The connection ends after it.
 };
 
 // One request, from its head to its answer.
@@ -46,8 +46,8 @@ struct HttpAnswer {
 class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
-  // Whether to read the body at all. If not, Finish follows at once and the rest of the connection is
-  // given up.
+  // Whether to read the body at all. If not, Finish follows at once and the rest of the connection
+  // is given up.
   virtual bool wants_body() const = 0;
   // The next piece of the body. An error ends the reading: Finish follows, and answers it.
   virtual absl::Status TakeBody(std::string_view piece) = 0;
@@ -61,8 +61,8 @@ class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual std::unique_ptr<HttpExchange> Begin(HttpHead head) = 0;
-  // The answer to bytes that are no HTTP (400), to a head that is too large (431) or too slow (408),
-  // and to a connection too many (503).
+  // The answer to bytes that are no HTTP (400), to a head that is too large (431) or too slow
+  // (408), and to a connection too many (503).
   virtual HttpAnswer Refuse(int status, std::string_view why) = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "controlplane/gateway/http_server.h"
 
+#include <array>
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -13,8 +15,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
-#include <array>
-#include <atomic>
 #include <chrono>
 #include <optional>
 #include <set>
@@ -202,7 +202,7 @@ class HttpServer::State::Connection : public std::enable_shared_from_this<Connec
       }
     }
     exchange_.reset();
-    co_return sent && keep;
+    co_return sent&& keep;
   }
 
   HttpHead HeadOf(const http::request_parser<http::buffer_body>& parser) {
@@ -257,8 +257,8 @@ class HttpServer::State::Connection : public std::enable_shared_from_this<Connec
     co_await SendRefusal(std::move(answer));
   }
 
-  // Sends an answer to a request that was not read to its end, and sees it off: closing on unread bytes
-  // would make the kernel throw the answer away.
+  // Sends an answer to a request that was not read to its end, and sees it off: closing on unread
+  // bytes would make the kernel throw the answer away.
   asio::awaitable<void> SendRefusal(HttpAnswer answer) {
     const bool sent = co_await Send(std::move(answer), /*keep=*/false);
     if (!sent) co_return;
@@ -300,12 +300,13 @@ class HttpServer::State::Connection : public std::enable_shared_from_this<Connec
         sent = co_await SendSource(std::move(answer.source), answer.source_size, chunked);
       } else if (!answer.text.empty()) {
         stream_.expires_after(Chrono(state_->options.idle_timeout));
-        auto [failed, count] = co_await asio::async_write(stream_, asio::buffer(answer.text), kValue);
+        auto [failed, count] =
+            co_await asio::async_write(stream_, asio::buffer(answer.text), kValue);
         sent = !failed;
       }
     }
     if (answer.events != nullptr) answer.events->Close();
-    co_return sent && keep;
+    co_return sent&& keep;
   }
 
   asio::awaitable<bool> SendPiece(std::string_view piece, bool chunked) {
@@ -437,9 +438,8 @@ absl::StatusOr<int> HttpServer::Start() {
   if (!error) s.acceptor.bind(endpoint, error);
   if (!error) s.acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) {
-    return absl::UnavailableError(absl::StrFormat("cannot listen on %s port %d: %s",
-                                                  s.options.address, s.options.port,
-                                                  error.message()));
+    return absl::UnavailableError(absl::StrFormat(
+        "cannot listen on %s port %d: %s", s.options.address, s.options.port, error.message()));
   }
   const int port = s.acceptor.local_endpoint().port();
   asio::co_spawn(

@@ -36,8 +36,8 @@ HttpAnswer StateAnswer(const absl::Status& status) {
     return answer;
   }
   answer.status = 503;
-  answer.text = R"({"status":"DOWN","reason":)" +
-                api::json::Quoted(std::string(status.message())) + "}";
+  answer.text =
+      R"({"status":"DOWN","reason":)" + api::json::Quoted(std::string(status.message())) + "}";
   return answer;
 }
 
@@ -66,7 +66,8 @@ class Management::Handler final : public HttpHandler {
     } else {
       make = [path] { return ErrorAnswer(NoSuchRoute(path), path, ""); };
     }
-    if (!reads) make = [m = head.method, path] { return ErrorAnswer(MethodNotAllowed(m), path, ""); };
+    if (!reads)
+      make = [m = head.method, path] { return ErrorAnswer(MethodNotAllowed(m), path, ""); };
     return std::make_unique<PoolExchange>(std::move(make), pool);
   }
   HttpAnswer Refuse(int status, std::string_view why) override {

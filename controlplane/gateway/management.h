@@ -1,4 +1,5 @@
-// Management serves health and metrics on a port of its own: no user data, no change, no credential.
+// Management serves health and metrics on a port of its own: no user data, no change, no
+// credential.
 //
 //   GET /health, /health/liveness, /live   200 while the process can answer at all
 //   GET /ready, /health/readiness          200 when it takes work, else 503 with the reason
@@ -25,7 +26,8 @@ class Management {
     std::function<absl::Status()> ready;
   };
   // `registry` and `pool` must outlive it.
-  Management(HttpServer::Options http, Probes probes, prometheus::Registry* registry, ThreadPool* pool);
+  Management(HttpServer::Options http, Probes probes, prometheus::Registry* registry,
+             ThreadPool* pool);
   ~Management();
 
   // As HttpServer.

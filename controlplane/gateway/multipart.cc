@@ -57,8 +57,8 @@ bool FindAttribute(std::string_view header, std::string_view wanted, std::string
 
 // What HTML encodes in names: quotes and line breaks.
 std::string Unescape(std::string text) {
-  for (const auto& [from, to] : {std::pair<std::string_view, char>{"%22", '"'},
-                                 {"%0D", '\r'}, {"%0A", '\n'}}) {
+  for (const auto& [from, to] :
+       {std::pair<std::string_view, char>{"%22", '"'}, {"%0D", '\r'}, {"%0A", '\n'}}) {
     for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1)) {
       text.replace(at, from.size(), 1, to);
     }
@@ -103,9 +103,8 @@ absl::Status Multipart::Step(bool* more) {
     case At::kData: {
       const size_t found = buffer_.find(delimiter_);
       const size_t kept = delimiter_.size() - 1;  // May be the beginning of a delimiter.
-      const size_t ready = found != std::string::npos
-                               ? found
-                               : (buffer_.size() > kept ? buffer_.size() - kept : 0);
+      const size_t ready =
+          found != std::string::npos ? found : (buffer_.size() > kept ? buffer_.size() - kept : 0);
       if (at_ == At::kData && ready > 0) {
         ORCH_RETURN_IF_ERROR(listener_.data(std::string_view(buffer_).substr(0, ready)));
       }
@@ -146,7 +145,8 @@ absl::Status Multipart::Step(bool* more) {
       }
       if (end > kHeadBytesMax) return NotAForm("a part's head is too large");
       if (parts_left_-- == 0) return NotAForm("it has too many parts");
-      ORCH_ASSIGN_OR_RETURN(const PartHead head, ParseHead(std::string_view(buffer_).substr(0, end)));
+      ORCH_ASSIGN_OR_RETURN(const PartHead head,
+                            ParseHead(std::string_view(buffer_).substr(0, end)));
       buffer_.erase(0, end + 4);
       ORCH_RETURN_IF_ERROR(listener_.begin(head));
       at_ = At::kData;

@@ -45,7 +45,7 @@ class Multipart {
   absl::Status Step(bool* more);
   absl::StatusOr<PartHead> ParseHead(std::string_view head) const;
 
-  const std::string delimiter_;   // CR LF -- boundary
+  const std::string delimiter_;  // CR LF -- boundary
   Listener listener_;
   int parts_left_;
   At at_ = At::kPreamble;

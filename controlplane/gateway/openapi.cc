@@ -78,13 +78,16 @@ class Writer {
       const bool tenant = field.name() == "tenant";
       const bool in_path =
           tenant || route.rest.path().find("{" + field.name() + "}") != std::string::npos;
-      const bool whole_body = route.rest.body() == v1::Rest::BODY_JSON && route.rest.body_field().empty();
+      const bool whole_body =
+          route.rest.body() == v1::Rest::BODY_JSON && route.rest.body_field().empty();
       if (!in_path && header.empty() && (whole_body || !IsParameter(field))) continue;
       if (tenant && route.rest.path()[0] != 'T') continue;
       if (!parameters.empty()) parameters += ",";
       parameters += "{\"name\":" + Quoted(header.empty() ? field.json_name() : header) +
-                    ",\"in\":" + (in_path ? "\"path\",\"required\":true"
-                                          : header.empty() ? "\"query\"" : "\"header\"") +
+                    ",\"in\":" +
+                    (in_path          ? "\"path\",\"required\":true"
+                     : header.empty() ? "\"query\""
+                                      : "\"header\"") +
                     ",\"schema\":" + SchemaOf(field) + "}";
     }
     // An RPC has one id at each of its addresses; the first has the plain name.
@@ -92,8 +95,9 @@ class Writer {
     const int used = ++uses_[api::NameOf(*route.method)];
     if (used > 1) id += std::to_string(used);
     std::string text = "{\"operationId\":" + Quoted(id) + ",\"tags\":[" +
-                       Quoted(route.method->service()->name()) + "],\"x-permission\":" +
-                       Quoted(api::PermissionOf(*route.method)) + ",\"parameters\":[" + parameters + "]";
+                       Quoted(route.method->service()->name()) +
+                       "],\"x-permission\":" + Quoted(api::PermissionOf(*route.method)) +
+                       ",\"parameters\":[" + parameters + "]";
     if (route.rest.body() != v1::Rest::BODY_NONE) text += ",\"requestBody\":" + BodyOf(route);
     const int status = route.rest.status() == 0 ? 200 : route.rest.status();
     text += ",\"responses\":{" + Quoted(std::to_string(status)) + ":" + ResultOf(route) +
@@ -112,9 +116,18 @@ class Writer {
     const pb::Descriptor& request = *route.method->input_type();
     std::string type = "application/json", schema = R"({"type":"object"})";
     switch (route.rest.body()) {
-      case v1::Rest::BODY_YAML: type = "application/x-yaml"; schema = R"({"type":"string"})"; break;
-      case v1::Rest::BODY_TEXT: type = "text/plain"; schema = R"({"type":"string"})"; break;
-      case v1::Rest::BODY_BYTES: type = "*/*"; schema = R"({"type":"string","format":"binary"})"; break;
+      case v1::Rest::BODY_YAML:
+        type = "application/x-yaml";
+        schema = R"({"type":"string"})";
+        break;
+      case v1::Rest::BODY_TEXT:
+        type = "text/plain";
+        schema = R"({"type":"string"})";
+        break;
+      case v1::Rest::BODY_BYTES:
+        type = "*/*";
+        schema = R"({"type":"string","format":"binary"})";
+        break;
       case v1::Rest::BODY_MULTIPART: type = "multipart/form-data"; break;
       default:
         schema = route.rest.body_field().empty()
@@ -128,7 +141,8 @@ class Writer {
     const pb::Descriptor& answer = *route.method->output_type();
     std::string type = "application/json", schema;
     const auto* field = route.rest.result_field().empty()
-                            ? nullptr : answer.FindFieldByName(route.rest.result_field());
+                            ? nullptr
+                            : answer.FindFieldByName(route.rest.result_field());
     switch (route.rest.result()) {
       case v1::Rest::RESULT_NONE: return R"({"description":"Done"})";
       case v1::Rest::RESULT_SSE: type = "text/event-stream"; break;
@@ -143,7 +157,8 @@ class Writer {
     } else {
       schema = R"({"type":"string","format":"binary"})";
     }
-    return "{\"description\":\"Done\",\"content\":{" + Quoted(type) + ":{\"schema\":" + schema + "}}}";
+    return "{\"description\":\"Done\",\"content\":{" + Quoted(type) + ":{\"schema\":" + schema +
+           "}}}";
   }
 
   std::string Reference(const pb::Descriptor* type) {

@@ -9,7 +9,8 @@ namespace orch::gateway {
 // Whether a Host (with or without a port) names this machine: localhost, 127.0.0.0/8, [::1].
 bool IsLoopbackHost(std::string_view host);
 
-//   403  the Host is not loopback; or `guarded` (a change or a stream) comes from a foreign Origin or
+//   403  the Host is not loopback; or `guarded` (a change or a stream) comes from a foreign Origin
+//   or
 //        with Sec-Fetch-Site: cross-site.
 enum class Guarded { kNo, kYes };
 absl::Status CheckLocal(const Headers& headers, Guarded guarded);

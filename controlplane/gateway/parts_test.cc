@@ -41,7 +41,11 @@ std::string Found(const std::string& method, const std::string& path) {
 }
 
 TEST(Router, EachAddressHasOneRpc) {
-  struct Case { const char* method; const char* path; const char* found; };
+  struct Case {
+    const char* method;
+    const char* path;
+    const char* found;
+  };
   const Case cases[] = {
       {"GET", "/api/v1/main/flows/search", "FlowService.SearchFlows tenant=main"},
       {"GET", "/api/v1/flows/search", "FlowService.SearchFlows tenant=main"},
@@ -52,8 +56,10 @@ TEST(Router, EachAddressHasOneRpc) {
       {"POST", "/api/v1/main/flows/validate", "FlowService.ValidateFlows tenant=main"},
       {"POST", "/api/v1/main/flows/bulk", "FlowService.ApplyFlows tenant=main"},
       {"POST", "/api/v1/main/flows/my.ns", "FlowService.ApplyFlows tenant=main namespace=my.ns"},
-      {"GET", "/api/v1/main/executions/e1", "ExecutionService.GetExecution tenant=main execution_id=e1"},
-      {"GET", "/api/v1/executions/e%201", "ExecutionService.GetExecution tenant=main execution_id=e 1"},
+      {"GET", "/api/v1/main/executions/e1",
+       "ExecutionService.GetExecution tenant=main execution_id=e1"},
+      {"GET", "/api/v1/executions/e%201",
+       "ExecutionService.GetExecution tenant=main execution_id=e 1"},
       {"POST", "/api/v1/main/executions/ns/flow",
        "ExecutionService.CreateExecution tenant=main namespace=ns flow_id=flow"},
       {"POST", "/api/v1/main/executions/trigger/ns/flow",
@@ -62,10 +68,12 @@ TEST(Router, EachAddressHasOneRpc) {
        "ExecutionService.EvaluateExpression tenant=main execution_id=e1"},
       {"POST", "/api/v1/main/executions/ns/flow/validate",
        "ExecutionService.ValidateInputs tenant=main namespace=ns flow_id=flow"},
-      {"DELETE", "/api/v1/main/executions/e1/kill", "ExecutionService.KillExecution tenant=main execution_id=e1"},
+      {"DELETE", "/api/v1/main/executions/e1/kill",
+       "ExecutionService.KillExecution tenant=main execution_id=e1"},
       {"DELETE", "/api/v1/main/executions/e1/actions/kill",
        "ExecutionService.KillExecution tenant=main execution_id=e1"},
-      {"GET", "/api/v1/main/namespaces/a.b/kv/k%2Fx", "KvService.GetKv tenant=main namespace=a.b key=k/x"},
+      {"GET", "/api/v1/main/namespaces/a.b/kv/k%2Fx",
+       "KvService.GetKv tenant=main namespace=a.b key=k/x"},
       {"GET", "/api/v1/configs", "InstanceService.GetConfigs"},
       {"GET", "/api/v1/main/configs", "404"},
       {"PUT", "/api/v1/main/flows", "405 POST"},
@@ -82,13 +90,15 @@ TEST(Router, EachAddressHasOneRpc) {
       {"GET", "/api/v1/main/flows/a%zz", "400"},
       {"GET", "/api/v1/main/flows/a%ff", "400"},
   };
-  for (const Case& c : cases) EXPECT_EQ(Found(c.method, c.path), c.found) << c.method << " " << c.path;
+  for (const Case& c : cases)
+    EXPECT_EQ(Found(c.method, c.path), c.found) << c.method << " " << c.path;
 }
 
 TEST(ParseTarget, DecodesTheQuery) {
   const auto target = ParseTarget("/a?x=1+2&y=%26&z&x=%C3%A9&&=v");
   ASSERT_TRUE(target.ok());
-  EXPECT_THAT(target->query, ElementsAre(Pair("x", "1 2"), Pair("y", "&"), Pair("z", ""), Pair("x", "é"), Pair("", "v")));
+  EXPECT_THAT(target->query, ElementsAre(Pair("x", "1 2"), Pair("y", "&"), Pair("z", ""),
+                                         Pair("x", "é"), Pair("", "v")));
 }
 
 struct Bound {
@@ -121,8 +131,12 @@ TEST(Bind, FillsFieldsFromPathQueryAndFilters) {
 
 TEST(Bind, RefusesByNameWhatAListDoesNotKnow) {
   for (const auto& [query, name] : std::vector<std::pair<std::string, std::string>>{
-           {"nope=1", "nope"}, {"tenant=other", "tenant"}, {"size=x", "size"}, {"state=RAN", "state"},
-           {"filters[state]=x", "filters[state]"}, {"filters[a][b][c][d]=x", "filters[a][b][c][d]"}}) {
+           {"nope=1", "nope"},
+           {"tenant=other", "tenant"},
+           {"size=x", "size"},
+           {"state=RAN", "state"},
+           {"filters[state]=x", "filters[state]"},
+           {"filters[a][b][c][d]=x", "filters[a][b][c][d]"}}) {
     const Bound bound = BindSearch(query);
     EXPECT_EQ(api::HttpStatusOf(bound.status), 422) << query;
     EXPECT_THAT(std::string(bound.status.message()), HasSubstr(name));
@@ -142,30 +156,46 @@ TEST(Bind, TakesHeadersAndWarnsOfWhatNobodyKnows) {
 }
 
 TEST(Origin, OnlyLoopbackNamesAreThisMachine) {
-  for (const char* host : {"localhost", "localhost:8080", "LOCALHOST", "127.0.0.1:80", "127.9.8.7", "[::1]:8080", "[::1]"}) {
+  for (const char* host : {"localhost", "localhost:8080", "LOCALHOST", "127.0.0.1:80", "127.9.8.7",
+                           "[::1]:8080", "[::1]"}) {
     EXPECT_TRUE(IsLoopbackHost(host)) << host;
   }
-  for (const char* host : {"", "example.com", "localhost.example.com", "127.0.0.1.example.com", "127.0.0", "0.0.0.0",
-                           "128.0.0.1", "127.0.0.256", "[::2]", "[::1", "localhost:80x", "127.0.0.1.", "::1"}) {
+  for (const char* host :
+       {"", "example.com", "localhost.example.com", "127.0.0.1.example.com", "127.0.0", "0.0.0.0",
+        "128.0.0.1", "127.0.0.256", "[::2]", "[::1", "localhost:80x", "127.0.0.1.", "::1"}) {
     EXPECT_FALSE(IsLoopbackHost(host)) << host;
   }
 }
 
 TEST(Origin, APageOfAnotherSiteChangesNothing) {
-  struct Case { const char* name; Headers headers; bool allowed; };
+  struct Case {
+    const char* name;
+    Headers headers;
+    bool allowed;
+  };
   const Case cases[] = {
       {"no browser", {{"Host", "localhost:8080"}}, true},
-      {"our own page", {{"Host", "localhost:8080"}, {"Origin", "http://localhost:8080"}, {"Sec-Fetch-Site", "same-origin"}}, true},
+      {"our own page",
+       {{"Host", "localhost:8080"},
+        {"Origin", "http://localhost:8080"},
+        {"Sec-Fetch-Site", "same-origin"}},
+       true},
       {"another site", {{"Host", "localhost:8080"}, {"Origin", "http://evil.example"}}, false},
       {"another port", {{"Host", "localhost:8080"}, {"Origin", "http://localhost:3000"}}, false},
-      {"https of the same name", {{"Host", "localhost:8080"}, {"Origin", "https://localhost:8080"}}, false},
+      {"https of the same name",
+       {{"Host", "localhost:8080"}, {"Origin", "https://localhost:8080"}},
+       false},
       {"an origin that hides", {{"Host", "localhost:8080"}, {"Origin", "null"}}, false},
-      {"cross-site without origin", {{"Host", "localhost:8080"}, {"Sec-Fetch-Site", "cross-site"}}, false},
+      {"cross-site without origin",
+       {{"Host", "localhost:8080"}, {"Sec-Fetch-Site", "cross-site"}},
+       false},
       {"a rebound name", {{"Host", "evil.example"}}, false},
       {"no host", {}, false},
   };
-  for (const Case& c : cases) EXPECT_EQ(CheckLocal(c.headers, Guarded::kYes).ok(), c.allowed) << c.name;
-  EXPECT_TRUE(CheckLocal({{"Host", "localhost"}, {"Origin", "http://evil.example"}}, Guarded::kNo).ok());
+  for (const Case& c : cases)
+    EXPECT_EQ(CheckLocal(c.headers, Guarded::kYes).ok(), c.allowed) << c.name;
+  EXPECT_TRUE(
+      CheckLocal({{"Host", "localhost"}, {"Origin", "http://evil.example"}}, Guarded::kNo).ok());
 }
 
 // Parts as "name|file name|content", however the body is cut.
@@ -176,18 +206,23 @@ struct Parsed {
 Parsed ParseParts(const std::string& body, size_t piece, int part_count_max = 100) {
   Parsed parsed;
   Multipart multipart("B",
-                      {.begin = [&](const Multipart::PartHead& head) {
-                         parsed.parts.push_back(head.name + "|" + (head.has_file_name ? head.file_name : "-") + "|");
-                         return absl::OkStatus();
-                       },
-                       .data = [&](std::string_view data) {
-                         parsed.parts.back() += std::string(data);
-                         return absl::OkStatus();
-                       },
-                       .end = [&] {
-                         parsed.parts.back() += ".";
-                         return absl::OkStatus();
-                       }},
+                      {.begin =
+                           [&](const Multipart::PartHead& head) {
+                             parsed.parts.push_back(head.name + "|" +
+                                                    (head.has_file_name ? head.file_name : "-") +
+                                                    "|");
+                             return absl::OkStatus();
+                           },
+                       .data =
+                           [&](std::string_view data) {
+                             parsed.parts.back() += std::string(data);
+                             return absl::OkStatus();
+                           },
+                       .end =
+                           [&] {
+                             parsed.parts.back() += ".";
+                             return absl::OkStatus();
+                           }},
                       part_count_max);
   for (size_t at = 0; at < body.size() && parsed.status.ok(); at += piece) {
     parsed.status = multipart.Take(std::string_view(body).substr(at, piece));
@@ -199,12 +234,15 @@ Parsed ParseParts(const std::string& body, size_t piece, int part_count_max = 10
 TEST(Multipart, IsTakenApartHoweverItIsCut) {
   const std::string body =
       "preamble\r\n--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--not it\r\n"
-      "\r\n--B  \r\ncontent-disposition: form-data; filename=\"x \\\"y\\\".csv\"; name=b\r\nContent-Type: text/csv\r\n\r\n"
-      "1\r\n2\r\n--B\r\nContent-Disposition: form-data; name=\"empty%22\"; filename=\"\"\r\n\r\n\r\n--B--\r\nepilogue";
+      "\r\n--B  \r\ncontent-disposition: form-data; filename=\"x \\\"y\\\".csv\"; "
+      "name=b\r\nContent-Type: text/csv\r\n\r\n"
+      "1\r\n2\r\n--B\r\nContent-Disposition: form-data; name=\"empty%22\"; "
+      "filename=\"\"\r\n\r\n\r\n--B--\r\nepilogue";
   for (size_t piece = 1; piece <= body.size(); ++piece) {
     const Parsed parsed = ParseParts(body, piece);
     ASSERT_TRUE(parsed.status.ok()) << parsed.status << " by " << piece;
-    ASSERT_THAT(parsed.parts, ElementsAre("a|-|one\r\n--not it\r\n.", "b|x \"y\".csv|1\r\n2.", "empty\"||."))
+    ASSERT_THAT(parsed.parts,
+                ElementsAre("a|-|one\r\n--not it\r\n.", "b|x \"y\".csv|1\r\n2.", "empty\"||."))
         << "by " << piece;
   }
 }
@@ -216,19 +254,22 @@ TEST(Multipart, AFormMayBeEmpty) {
 
 TEST(Multipart, RefusesWhatIsNone) {
   const std::string head = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
-  for (const std::string& body : {std::string("hello"), head, head + "x\r\n--B", head + "x", std::string("--Bx\r\n\r\n"),
-                                  std::string("--B\r\nContent-Type: a/b\r\n\r\nx\r\n--B--"),
-                                  std::string("--B\r\nnonsense\r\n\r\nx\r\n--B--"), std::string("--B\r\n\r\nx\r\n--B--"),
-                                  "--B\r\nX: " + std::string(9'000, 'x') + "\r\n\r\n\r\n--B--"}) {
+  for (const std::string& body :
+       {std::string("hello"), head, head + "x\r\n--B", head + "x", std::string("--Bx\r\n\r\n"),
+        std::string("--B\r\nContent-Type: a/b\r\n\r\nx\r\n--B--"),
+        std::string("--B\r\nnonsense\r\n\r\nx\r\n--B--"), std::string("--B\r\n\r\nx\r\n--B--"),
+        "--B\r\nX: " + std::string(9'000, 'x') + "\r\n\r\n\r\n--B--"}) {
     EXPECT_EQ(api::HttpStatusOf(ParseParts(body, 7).status), 400) << body.substr(0, 60);
   }
-  EXPECT_FALSE(ParseParts(head + "x\r\n" + head + "y\r\n--B--", 10, /*part_count_max=*/1).status.ok());
+  EXPECT_FALSE(
+      ParseParts(head + "x\r\n" + head + "y\r\n--B--", 10, /*part_count_max=*/1).status.ok());
 }
 
 TEST(Multipart, FindsItsBoundary) {
   EXPECT_EQ(*BoundaryOf("multipart/form-data; boundary=abc"), "abc");
   EXPECT_EQ(*BoundaryOf("multipart/form-data; charset=x; boundary=\"a b\""), "a b");
-  for (const char* type : {"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary"}) {
+  for (const char* type :
+       {"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary"}) {
     EXPECT_FALSE(BoundaryOf(type).ok()) << type;
   }
 }

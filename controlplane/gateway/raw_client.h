@@ -18,9 +18,9 @@ namespace orch::gateway {
 class RawClient {
  public:
   struct Reply {
-    int status = 0;             // 0: the connection ended without an answer.
+    int status = 0;  // 0: the connection ended without an answer.
     std::string head;
-    std::string body;           // Chunks put together.
+    std::string body;  // Chunks put together.
     bool complete = false;
     bool Has(std::string_view text) const { return head.find(text) != std::string::npos; }
   };

@@ -21,13 +21,11 @@ std::vector<std::string> Split(const std::string& path) {
 
 bool IsVariable(const std::string& segment) { return segment.front() == '{'; }
 
-// Words before variables, segment by segment.
-bool MoreOfWords(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  const size_t count = std::min(a.size(), b.size());
-  for (size_t i = 0; i < count; ++i) {
-    if (IsVariable(a[i]) != IsVariable(b[i])) return !IsVariable(a[i]);
-  }
-  return false;
+// Orders paths: words before variables, segment by segment.
+std::vector<bool> Variables(const std::string& path) {
+  std::vector<bool> variables;
+  for (const std::string& segment : Split(path)) variables.push_back(IsVariable(segment));
+  return variables;
 }
 
 bool Fits(const std::vector<std::string>& path, const std::vector<std::string>& segments,
@@ -43,11 +41,12 @@ bool Fits(const std::vector<std::string>& path, const std::vector<std::string>& 
 
 Router::Router(const std::vector<const pb::ServiceDescriptor*>& services)
     // What other releases and editions serve without a tenant.
-    : words_{"flows",     "executions", "triggers",   "logs",         "metrics",   "namespaces",
-             "kv",        "outputs",    "expressions", "operations",   "stream",    "views",
-             "plugins",   "dashboards", "stats",      "blueprints",   "taskruns",  "templates",
-             "configs",   "certificates", "secrets",  "credentials",  "usages",    "dependencies",
-             "concurrency-limit", "apps", "assets",   "openapi.json"} {
+    : words_{"flows",      "executions",  "triggers",    "logs",         "metrics",
+             "namespaces", "kv",          "outputs",     "expressions",  "operations",
+             "stream",     "views",       "plugins",     "dashboards",   "stats",
+             "blueprints", "taskruns",    "templates",   "configs",      "certificates",
+             "secrets",    "credentials", "usages",      "dependencies", "concurrency-limit",
+             "apps",       "assets",      "openapi.json"} {
   for (const pb::ServiceDescriptor* service : services) {
     for (int i = 0; i < service->method_count(); ++i) {
       for (v1::Rest& rest : api::RestOf(*service->method(i))) {
@@ -56,7 +55,7 @@ Router::Router(const std::vector<const pb::ServiceDescriptor*>& services)
     }
   }
   std::stable_sort(routes_.begin(), routes_.end(), [](const Route& a, const Route& b) {
-    return MoreOfWords(Split(a.rest.path()), Split(b.rest.path()));
+    return Variables(a.rest.path()) < Variables(b.rest.path());
   });
   for (const Route& route : routes_) {
     paths_.push_back(Split(route.rest.path()));

@@ -26,10 +26,10 @@ struct Route {
 };
 
 struct Match {
-  const Route* route = nullptr;       // nullptr: nothing there for this method.
+  const Route* route = nullptr;  // nullptr: nothing there for this method.
   // Fields of the request that the path fills, the tenant included.
   std::vector<std::pair<const google::protobuf::FieldDescriptor*, std::string>> fields;
-  std::set<std::string> methods;      // All that are served at this path; empty: nothing is.
+  std::set<std::string> methods;  // All that are served at this path; empty: nothing is.
 };
 
 class Router {
@@ -44,8 +44,8 @@ class Router {
   const std::set<std::string>& reserved_words() const { return words_; }
 
  private:
-  std::vector<Route> routes_;                      // The more a path is words, the earlier.
-  std::vector<std::vector<std::string>> paths_;    // Segments of each route's path.
+  std::vector<Route> routes_;                    // The more a path is words, the earlier.
+  std::vector<std::vector<std::string>> paths_;  // Segments of each route's path.
   std::set<std::string> words_;
 };
 

@@ -11,9 +11,9 @@
 namespace orch::gateway {
 
 struct Target {
-  std::string path;                                          // As it came, without the query.
-  std::vector<std::string> segments;                         // Decoded.
-  std::vector<std::pair<std::string, std::string>> query;    // Decoded, in order.
+  std::string path;                                        // As it came, without the query.
+  std::vector<std::string> segments;                       // Decoded.
+  std::vector<std::pair<std::string, std::string>> query;  // Decoded, in order.
 };
 
 // Takes `/a/b?c=d` apart.

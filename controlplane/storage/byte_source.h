@@ -14,7 +14,8 @@ namespace orch::storage {
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  // Fills `buffer` with up to `size` > 0 bytes and returns how many; 0 is the end. An error ends it.
+  // Fills `buffer` with up to `size` > 0 bytes and returns how many; 0 is the end. An error ends
+  // it.
   virtual absl::StatusOr<size_t> Read(char* buffer, size_t size) = 0;
 };
 

@@ -8,9 +8,9 @@
 namespace orch::storage {
 
 absl::Status NotAFileUri(std::string_view text, std::string_view why) {
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "'%s' is no address of a stored file: %s", std::string(text.substr(0, 200)),
-      std::string(why)));
+  return absl::InvalidArgumentError(absl::StrFormat("'%s' is no address of a stored file: %s",
+                                                    std::string(text.substr(0, 200)),
+                                                    std::string(why)));
 }
 
 absl::Status NoSuchFile(std::string_view uri) {

@@ -27,7 +27,7 @@ struct FileInfo {
 
 struct StoredFile {
   int64_t size = 0;
-  std::string sha256;   // Lower hex.
+  std::string sha256;  // Lower hex.
 };
 
 class FileStore {
@@ -35,13 +35,14 @@ class FileStore {
   virtual ~FileStore() = default;
 
   // Stores what `source` gives. Until it returns OK nothing is visible.
-  //   kResourceExhausted  larger than `size_max`, or no room on disk.    Errors of the source pass through.
+  //   kResourceExhausted  larger than `size_max`, or no room on disk.    Errors of the source pass
+  //   through.
   virtual absl::StatusOr<StoredFile> Put(
       const std::string& tenant, const FileUri& uri, ByteSource& source,
       int64_t size_max = std::numeric_limits<int64_t>::max()) = 0;
 
-  // Opens a file from byte `offset` on; beyond its end it is empty. It can be read on when the file is
-  // replaced or deleted meanwhile.
+  // Opens a file from byte `offset` on; beyond its end it is empty. It can be read on when the file
+  // is replaced or deleted meanwhile.
   //   kNotFound  there is none.
   virtual absl::StatusOr<std::unique_ptr<ByteSource>> Open(const std::string& tenant,
                                                            const FileUri& uri,

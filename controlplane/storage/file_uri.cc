@@ -77,8 +77,7 @@ absl::StatusOr<FileUri> FileUri::Parse(std::string_view text) {
 }
 
 FileUri FileUri::OfExecution(std::string_view ns, std::string_view flow_id,
-                             std::string_view execution_id,
-                             const std::vector<std::string>& names) {
+                             std::string_view execution_id, const std::vector<std::string>& names) {
   std::vector<std::string> segments;
   for (std::string_view rest = ns; !rest.empty();) {
     const size_t dot = rest.find('.');

@@ -19,7 +19,8 @@ class FileUri {
   static absl::StatusOr<FileUri> Parse(std::string_view text);
 
   // The one place where addresses are made. `names` below the execution's folder: `inputs`, the
-  // input, the file. Namespace, flow and names are made plain: what a name may not hold becomes `-`.
+  // input, the file. Namespace, flow and names are made plain: what a name may not hold becomes
+  // `-`.
   static FileUri OfExecution(std::string_view ns, std::string_view flow_id,
                              std::string_view execution_id, const std::vector<std::string>& names);
 

@@ -1,8 +1,8 @@
 // The codec turns messages into the API's JSON and back, by their descriptors alone.
 //
-// JSON has lowerCamelCase names, bare enum words, integers of any size as numbers, Instant as ISO with
-// milliseconds and `Z`, Span as ISO-8601, bytes as base64, and a Json's bytes exactly as they came.
-// What is not set is absent, unless its field says `always`.
+// JSON has lowerCamelCase names, bare enum words, integers of any size as numbers, Instant as ISO
+// with milliseconds and `Z`, Span as ISO-8601, bytes as base64, and a Json's bytes exactly as they
+// came. What is not set is absent, unless its field says `always`.
 //
 // Threads     Safe from many at once.
 // Memory      What the text or message takes, once more.
@@ -19,8 +19,8 @@
 
 namespace orch::api::json {
 
-// Fills `message` from a JSON object; fields that are there already and not named stay. `null` is absent.
-// Names that the message does not have are passed over and appended to `unknown` as paths.
+// Fills `message` from a JSON object; fields that are there already and not named stay. `null` is
+// absent. Names that the message does not have are passed over and appended to `unknown` as paths.
 //   kInvalidArgument    no JSON, or a value that does not fit its field: PathOf(status) names it.
 //   kResourceExhausted  beyond the budget.
 absl::Status Decode(std::string_view text, google::protobuf::Message* message,

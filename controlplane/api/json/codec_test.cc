@@ -29,10 +29,9 @@ TEST(Encode, WritesTimesSpansWordsAndLargeIntegersAsKestraDoes) {
   execution.mutable_state()->set_current(v1::RUNNING);
   execution.mutable_state()->mutable_start_date()->set_micros(1'767'225'600'123'456);
   execution.mutable_state()->mutable_duration()->set_micros(90'500'000);
-  EXPECT_EQ(ToJson(execution),
-            R"({"id":"e1","state":{"current":"RUNNING","histories":[],)"
-            R"("startDate":"2026-01-01T00:00:00.123Z","duration":"PT1M30.5S"},)"
-            R"("deleted":false,"taskRunCount":9007199254740993})");
+  EXPECT_EQ(ToJson(execution), R"({"id":"e1","state":{"current":"RUNNING","histories":[],)"
+                               R"("startDate":"2026-01-01T00:00:00.123Z","duration":"PT1M30.5S"},)"
+                               R"("deleted":false,"taskRunCount":9007199254740993})");
 }
 
 TEST(Encode, AUsersValuePassesByteForByte) {
@@ -70,7 +69,8 @@ TEST(Decode, FillsAMessageAndTellsWhatItDoesNotKnow) {
   ASSERT_TRUE(Decode(R"({"flowId":"f","size":25,"state":["FAILED","KILLED"],"nope":{"a":[1]},
                          "startDate":"2026-01-01T01:00:00+01:00","timeRange":"PT1H",
                          "filters":[{"field":"q","deep":1}],"q":null})",
-                     &request, &unknown).ok());
+                     &request, &unknown)
+                  .ok());
   EXPECT_EQ(request.flow_id(), "f");
   EXPECT_EQ(request.size(), 25);
   EXPECT_THAT(request.state(), ElementsAre(v1::FAILED, v1::KILLED));
@@ -82,13 +82,18 @@ TEST(Decode, FillsAMessageAndTellsWhatItDoesNotKnow) {
 
 TEST(Decode, AJsonFieldKeepsItsBytes) {
   v1::CreateExecutionRequest request;
-  ASSERT_TRUE(Decode("{\"inputs\": { \"a\" : [1.0, null,\"]}\\\"\"] } ,\"wait\":true}", &request).ok());
+  ASSERT_TRUE(
+      Decode("{\"inputs\": { \"a\" : [1.0, null,\"]}\\\"\"] } ,\"wait\":true}", &request).ok());
   EXPECT_EQ(request.inputs().utf8(), "{ \"a\" : [1.0, null,\"]}\\\"\"] }");
   EXPECT_TRUE(request.wait());
 }
 
 TEST(Decode, EachWrongValueNamesItsPlace) {
-  struct Case { const char* name; const char* text; const char* path; };
+  struct Case {
+    const char* name;
+    const char* text;
+    const char* path;
+  };
   const Case cases[] = {
       {"a text for an integer", R"({"size":"x"})", "size"},
       {"a fraction for an integer", R"({"size":1.5})", "size"},
@@ -114,7 +119,8 @@ TEST(Decode, EachWrongValueNamesItsPlace) {
 }
 
 TEST(Decode, IntegersMayBeWrittenInEveryWayThatIsExact) {
-  for (const char* text : {R"({"size":10})", R"({"size":"10"})", R"({"size":1e1})", R"({"size":10.0})"}) {
+  for (const char* text :
+       {R"({"size":10})", R"({"size":"10"})", R"({"size":1e1})", R"({"size":10.0})"}) {
     v1::SearchExecutionsRequest request;
     EXPECT_TRUE(Decode(text, &request).ok()) << text;
     EXPECT_EQ(request.size(), 10) << text;
@@ -122,8 +128,9 @@ TEST(Decode, IntegersMayBeWrittenInEveryWayThatIsExact) {
 }
 
 TEST(CheckJson, RefusesWhatIsNoJson) {
-  for (const char* text : {"", " ", "{", "{\"a\":1,}", "[1 2]", "{} {}", "nul", "'a'", "01", "\"\x01\"",
-                           "\"\xff\"", "\"\\ud800\"", "// c\n1", "NaN", "\"a", "{\"a\"}"}) {
+  for (const char* text :
+       {"", " ", "{", "{\"a\":1,}", "[1 2]", "{} {}", "nul", "'a'", "01", "\"\x01\"", "\"\xff\"",
+        "\"\\ud800\"", "// c\n1", "NaN", "\"a", "{\"a\"}"}) {
     EXPECT_EQ(CheckJson(text).code(), absl::StatusCode::kInvalidArgument) << text;
   }
   for (const char* text : {"1", " null ", "\"\\ud83d\\ude00\"", "{\"a\":[{}]}", "-0.5e-7",
@@ -163,9 +170,15 @@ TEST(SetFromText, TakesQueryParameters) {
 }
 
 TEST(Spans, AreWrittenAndReadAsIso) {
-  struct Case { int64_t micros; const char* text; };
-  const Case cases[] = {{0, "PT0S"}, {500'000, "PT0.5S"}, {90'500'000, "PT1M30.5S"},
-                        {172'800'000'000, "PT48H"}, {3'661'000'001, "PT1H1M1.000001S"},
+  struct Case {
+    int64_t micros;
+    const char* text;
+  };
+  const Case cases[] = {{0, "PT0S"},
+                        {500'000, "PT0.5S"},
+                        {90'500'000, "PT1M30.5S"},
+                        {172'800'000'000, "PT48H"},
+                        {3'661'000'001, "PT1H1M1.000001S"},
                         {-1'500'000, "-PT1.5S"}};
   for (const Case& c : cases) {
     EXPECT_EQ(SpanText(c.micros), c.text);
@@ -173,8 +186,8 @@ TEST(Spans, AreWrittenAndReadAsIso) {
   }
   EXPECT_EQ(ParseSpan("P1DT2H"), 93'600'000'000);
   EXPECT_EQ(ParseSpan("P1W"), 604'800'000'000);
-  for (const char* text : {"", "P", "PT", "1S", "PT1", "PT1D", "P1H", "PT1S1M", "PT1.5M", "P99999999999999999D",
-                           "PTS", "PT1ST", "P1000000D"}) {
+  for (const char* text : {"", "P", "PT", "1S", "PT1", "PT1D", "P1H", "PT1S1M", "PT1.5M",
+                           "P99999999999999999D", "PTS", "PT1ST", "P1000000D"}) {
     EXPECT_EQ(ParseSpan(text), std::nullopt) << text;
   }
 }

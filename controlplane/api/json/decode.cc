@@ -92,18 +92,14 @@ bool SetScalar(std::string_view text, const pb::FieldDescriptor& field, pb::Mess
   };
   using R = pb::Reflection;
   switch (field.cpp_type()) {
-    case Type::CPPTYPE_INT32:
-      return put(ParseInteger<int32_t>(text), &R::SetInt32, &R::AddInt32);
-    case Type::CPPTYPE_INT64:
-      return put(ParseInteger<int64_t>(text), &R::SetInt64, &R::AddInt64);
+    case Type::CPPTYPE_INT32: return put(ParseInteger<int32_t>(text), &R::SetInt32, &R::AddInt32);
+    case Type::CPPTYPE_INT64: return put(ParseInteger<int64_t>(text), &R::SetInt64, &R::AddInt64);
     case Type::CPPTYPE_UINT32:
       return put(ParseInteger<uint32_t>(text), &R::SetUInt32, &R::AddUInt32);
     case Type::CPPTYPE_UINT64:
       return put(ParseInteger<uint64_t>(text), &R::SetUInt64, &R::AddUInt64);
-    case Type::CPPTYPE_DOUBLE:
-      return put(ParseNumber<double>(text), &R::SetDouble, &R::AddDouble);
-    case Type::CPPTYPE_FLOAT:
-      return put(ParseNumber<float>(text), &R::SetFloat, &R::AddFloat);
+    case Type::CPPTYPE_DOUBLE: return put(ParseNumber<double>(text), &R::SetDouble, &R::AddDouble);
+    case Type::CPPTYPE_FLOAT: return put(ParseNumber<float>(text), &R::SetFloat, &R::AddFloat);
     case Type::CPPTYPE_BOOL: {
       std::optional<bool> value;
       if (text == "true") value = true;
@@ -132,8 +128,7 @@ bool SetScalar(std::string_view text, const pb::FieldDescriptor& field, pb::Mess
       if (!instant && !span) return false;
       const auto micros = instant ? ParseInstant(text) : ParseSpan(text);
       if (!micros) return false;
-      pb::Message* child =
-          many ? r.AddMessage(message, &field) : r.MutableMessage(message, &field);
+      pb::Message* child = many ? r.AddMessage(message, &field) : r.MutableMessage(message, &field);
       const auto* micros_field = child->GetDescriptor()->FindFieldByName("micros");
       child->GetReflection()->SetInt64(child, micros_field, *micros);
       return true;
@@ -177,8 +172,7 @@ class Decoder {
     cursor.Enter();
     for (int i = 0; cursor.NextElement(); ++i) {
       const std::string element = absl::StrFormat("%s[%d]", path, i);
-      if (cursor.kind() == Cursor::Kind::kNull &&
-          field.message_type() != v1::Json::descriptor()) {
+      if (cursor.kind() == Cursor::Kind::kNull && field.message_type() != v1::Json::descriptor()) {
         return WrongValue(element, Wanted(field), "null");
       }
       ORCH_RETURN_IF_ERROR(Value(cursor, element, field, message));
@@ -190,8 +184,8 @@ class Decoder {
                      pb::Message* message) {
     const pb::Reflection& r = *message->GetReflection();
     if (field.message_type() == v1::Json::descriptor()) {
-      pb::Message* child = field.is_repeated() ? r.AddMessage(message, &field)
-                                               : r.MutableMessage(message, &field);
+      pb::Message* child =
+          field.is_repeated() ? r.AddMessage(message, &field) : r.MutableMessage(message, &field);
       static_cast<v1::Json*>(child)->set_utf8(std::string(cursor.TakeRaw()));
       return absl::OkStatus();
     }
@@ -204,9 +198,9 @@ class Decoder {
                                 field.message_type() == v1::Span::descriptor();
     if (field.cpp_type() == Type::CPPTYPE_MESSAGE && !scalar_message) {
       if (kind != Cursor::Kind::kObject) return WrongValue(path, "an object", cursor.TakeRaw());
-      return Object(cursor, path,
-                    field.is_repeated() ? r.AddMessage(message, &field)
-                                        : r.MutableMessage(message, &field));
+      return Object(
+          cursor, path,
+          field.is_repeated() ? r.AddMessage(message, &field) : r.MutableMessage(message, &field));
     }
     const std::string_view raw = cursor.TakeRaw();
     if (kind == Cursor::Kind::kObject || kind == Cursor::Kind::kArray) {

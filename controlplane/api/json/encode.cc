@@ -38,45 +38,46 @@ void AppendValue(const pb::Message& message, const pb::FieldDescriptor& field, i
   const bool many = index >= 0;
   switch (field.cpp_type()) {
     case Type::CPPTYPE_INT32:
-      return AppendNumber(many ? r.GetRepeatedInt32(message, &field, index)
-                               : r.GetInt32(message, &field), out);
+      return AppendNumber(
+          many ? r.GetRepeatedInt32(message, &field, index) : r.GetInt32(message, &field), out);
     case Type::CPPTYPE_INT64:
-      return AppendNumber(many ? r.GetRepeatedInt64(message, &field, index)
-                               : r.GetInt64(message, &field), out);
+      return AppendNumber(
+          many ? r.GetRepeatedInt64(message, &field, index) : r.GetInt64(message, &field), out);
     case Type::CPPTYPE_UINT32:
-      return AppendNumber(many ? r.GetRepeatedUInt32(message, &field, index)
-                               : r.GetUInt32(message, &field), out);
+      return AppendNumber(
+          many ? r.GetRepeatedUInt32(message, &field, index) : r.GetUInt32(message, &field), out);
     case Type::CPPTYPE_UINT64:
-      return AppendNumber(many ? r.GetRepeatedUInt64(message, &field, index)
-                               : r.GetUInt64(message, &field), out);
+      return AppendNumber(
+          many ? r.GetRepeatedUInt64(message, &field, index) : r.GetUInt64(message, &field), out);
     case Type::CPPTYPE_DOUBLE:
-      return AppendReal(many ? r.GetRepeatedDouble(message, &field, index)
-                             : r.GetDouble(message, &field), out);
+      return AppendReal(
+          many ? r.GetRepeatedDouble(message, &field, index) : r.GetDouble(message, &field), out);
     case Type::CPPTYPE_FLOAT:
-      return AppendReal(many ? r.GetRepeatedFloat(message, &field, index)
-                             : r.GetFloat(message, &field), out);
+      return AppendReal(
+          many ? r.GetRepeatedFloat(message, &field, index) : r.GetFloat(message, &field), out);
     case Type::CPPTYPE_BOOL:
       out->append((many ? r.GetRepeatedBool(message, &field, index) : r.GetBool(message, &field))
-                      ? "true" : "false");
+                      ? "true"
+                      : "false");
       return;
     case Type::CPPTYPE_ENUM: {
-      const auto* word = many ? r.GetRepeatedEnum(message, &field, index)
-                              : r.GetEnum(message, &field);
+      const auto* word =
+          many ? r.GetRepeatedEnum(message, &field, index) : r.GetEnum(message, &field);
       return AppendQuoted(word->name(), out);
     }
     case Type::CPPTYPE_STRING: {
       std::string scratch;
       const std::string& text = many
-          ? r.GetRepeatedStringReference(message, &field, index, &scratch)
-          : r.GetStringReference(message, &field, &scratch);
+                                    ? r.GetRepeatedStringReference(message, &field, index, &scratch)
+                                    : r.GetStringReference(message, &field, &scratch);
       if (field.type() == pb::FieldDescriptor::TYPE_BYTES) {
         return AppendQuoted(absl::Base64Escape(text), out);
       }
       return AppendQuoted(text, out);
     }
     case Type::CPPTYPE_MESSAGE:
-      return AppendMessage(many ? r.GetRepeatedMessage(message, &field, index)
-                                : r.GetMessage(message, &field), out);
+      return AppendMessage(
+          many ? r.GetRepeatedMessage(message, &field, index) : r.GetMessage(message, &field), out);
   }
 }
 

@@ -150,7 +150,10 @@ std::string_view Cursor::TakeRaw() {
     if (in_text) {
       if (c == '\\') ++at_;
       if (c == '"') in_text = false;
-      if (c == '"' && depth == 0) { ++at_; break; }
+      if (c == '"' && depth == 0) {
+        ++at_;
+        break;
+      }
       continue;
     }
     if (c == '"') {
@@ -159,7 +162,10 @@ std::string_view Cursor::TakeRaw() {
       ++depth;
     } else if (c == '}' || c == ']') {
       if (depth == 0) break;  // The end of what encloses a number or word.
-      if (--depth == 0) { ++at_; break; }
+      if (--depth == 0) {
+        ++at_;
+        break;
+      }
     } else if (depth == 0 && (c == ',' || IsSpace(c))) {
       break;
     }

@@ -35,8 +35,8 @@ class Cursor {
   std::string TakeText();
   // Steps into the object or array that stands here.
   void Enter();
-  // In an object: takes the next key, false at its end (which is passed). In an array: whether there
-  // is another element; its end is passed.
+  // In an object: takes the next key, false at its end (which is passed). In an array: whether
+  // there is another element; its end is passed.
   bool NextKey(std::string* key);
   bool NextElement();
 

@@ -92,11 +92,26 @@ std::optional<int64_t> ParseSpan(std::string_view text) {
     int64_t unit = 0;
     int rank = 0;
     switch (text[i] & ~0x20) {
-      case 'W': unit = in_time ? 0 : 7 * 86'400; rank = 0; break;
-      case 'D': unit = in_time ? 0 : 86'400; rank = 1; break;
-      case 'H': unit = in_time ? 3'600 : 0; rank = 2; break;
-      case 'M': unit = in_time ? 60 : 0; rank = 3; break;
-      case 'S': unit = in_time ? 1 : 0; rank = 4; break;
+      case 'W':
+        unit = in_time ? 0 : 7 * 86'400;
+        rank = 0;
+        break;
+      case 'D':
+        unit = in_time ? 0 : 86'400;
+        rank = 1;
+        break;
+      case 'H':
+        unit = in_time ? 3'600 : 0;
+        rank = 2;
+        break;
+      case 'M':
+        unit = in_time ? 60 : 0;
+        rank = 3;
+        break;
+      case 'S':
+        unit = in_time ? 1 : 0;
+        rank = 4;
+        break;
       default: break;
     }
     if (unit == 0 || rank <= last_rank || (fractional && rank != 4)) return std::nullopt;

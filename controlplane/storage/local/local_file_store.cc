@@ -125,7 +125,7 @@ absl::StatusOr<StoredFile> LocalFileStore::Put(const std::string& tenant, const 
   StoredFile stored;
   const auto fill = [&]() -> absl::Status {
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(),
-                                                                        EVP_MD_CTX_free);
+                                                                         EVP_MD_CTX_free);
     if (EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) != 1) {
       return absl::InternalError("sha256 is not to be had");
     }

@@ -11,8 +11,8 @@ namespace orch::storage {
 
 // LocalFileStore keeps files beneath one folder of this machine.
 //
-// Files are reached segment by segment from the root's descriptor; a link on the way is an error, not
-// a way out.
+// Files are reached segment by segment from the root's descriptor; a link on the way is an error,
+// not a way out.
 class LocalFileStore final : public FileStore {
  public:
   // Makes the folder (mode 0700) if it is missing, and clears away what a crash left half written.
@@ -27,7 +27,8 @@ class LocalFileStore final : public FileStore {
   absl::Status Delete(const std::string& tenant, const FileUri& uri) override;
 
  private:
-  LocalFileStore(UniqueFd root, UniqueFd fresh) : root_(std::move(root)), fresh_(std::move(fresh)) {}
+  LocalFileStore(UniqueFd root, UniqueFd fresh)
+      : root_(std::move(root)), fresh_(std::move(fresh)) {}
 
   enum class Missing { kFail, kMake };
   // The folder that holds the file of `uri`.
@@ -36,7 +37,7 @@ class LocalFileStore final : public FileStore {
   absl::StatusOr<UniqueFd> OpenFile(const std::string& tenant, const FileUri& uri) const;
 
   UniqueFd root_;
-  UniqueFd fresh_;   // <root>/.new
+  UniqueFd fresh_;  // <root>/.new
   std::atomic<uint64_t> next_name_{0};
 };
 
