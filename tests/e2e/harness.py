@@ -80,6 +80,7 @@ class Process:
 
     def __init__(self, line, log, env=None):
         self.log = pathlib.Path(log)
+        self.log_start = self.log.stat().st_size if self.log.exists() else 0
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 line, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env)
@@ -102,7 +103,8 @@ class Process:
         return self.process.wait(timeout=seconds)
 
     def text(self):
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        """What it wrote; the log may hold what earlier processes did."""
+        return self.log.read_bytes()[self.log_start:].decode(errors="replace")
 
 
 class Postgres:
@@ -204,7 +206,7 @@ class Orch:
         def ready_or_dead():
             if not self.server.alive():
                 raise AssertionError("the server ended at once:\n" + self.server.text()[-4000:])
-            return self.ready()
+            return self.ready() and " is ready\n" in self.server.text()
         wait_for("ready server", ready_or_dead)
 
     # Workers.

@@ -1,6 +1,5 @@
 #include "tests/simulation/network.h"
 
-#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -30,11 +29,14 @@ class Network::Stream final : public dispatch::Line,
         self->Break();
         return;
       }
-      self->connection_ = self->dispatch_->Open(*self);
-      self->standing_ = true;
-      for (const v1::WorkerMessage& message : std::exchange(self->early_, {})) {
-        self->FromWorker(message);
-      }
+      self->dispatch_executor_->Post([self] {
+        if (self->broken_) return;
+        self->connection_ = self->dispatch_->Open(*self);
+        self->standing_ = true;
+        for (const v1::WorkerMessage& message : std::exchange(self->early_, {})) {
+          self->FromWorker(message);
+        }
+      });
     });
   }
 
@@ -47,8 +49,10 @@ class Network::Stream final : public dispatch::Line,
     }
     Carry(&to_control_, message.message_case() == v1::WorkerMessage::kHello,
           [self = shared_from_this(), message] {
-            if (self->broken_ || self->dispatch_ != self->network_.dispatch_) return;
-            self->dispatch_->OnMessage(self->connection_, message);
+            if (self->broken_) return;
+            self->dispatch_executor_->Post([self, message] {
+              if (!self->broken_) self->dispatch_->OnMessage(self->connection_, message);
+            });
           });
   }
 
@@ -79,7 +83,6 @@ class Network::Stream final : public dispatch::Line,
 
   // Both sides learn of it, in their own time.
   void Break() {
-    std::fprintf(stderr,"%p break conn=%ld standing=%d told=%d same=%d exec=%p was=%d\n",(void*)(dispatch::Line*)this,connection_,standing_,told_dispatch_,dispatch_==network_.dispatch_,(void*)dispatch_executor_,broken_);
     if (std::exchange(broken_, true)) return;
     if (listener_ != nullptr) {
       worker_executor_.Post([self = shared_from_this()] {
@@ -87,10 +90,10 @@ class Network::Stream final : public dispatch::Line,
         if (listener != nullptr) listener->OnClosed(absl::UnavailableError("the stream was cut"));
       });
     }
-    if (standing_ && !told_dispatch_ && dispatch_ == network_.dispatch_ &&
-        dispatch_executor_ != nullptr && dispatch_ != nullptr) {
+    if (standing_ && !told_dispatch_) {
+      // A process that is dead hears nothing; one that is paused hears it later.
       dispatch_executor_->Post([self = shared_from_this()] {
-        std::fprintf(stderr,"%p onclosed %ld\n",(void*)(dispatch::Line*)self.get(),self->connection_);self->dispatch_->OnClosed(self->connection_);
+        if (!self->told_dispatch_) self->dispatch_->OnClosed(self->connection_);
       });
     }
     network_.streams_.erase(id_);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/executor.h"
 #include "base/manual_clock.h"
@@ -60,11 +61,12 @@ class SimExecutor final : public Executor {
   std::unordered_map<TimerId, absl::Duration> due_;
 };
 
-// The executors of one process: when it dies, what it had posted never runs.
+// The executor of one process. What it had posted never runs once it is dead, and waits while it is
+// paused: a machine that sleeps, a process that is stopped.
 class ProcessExecutor final : public Executor {
  public:
   explicit ProcessExecutor(SimExecutor& world) : world_(world) {}
-  ~ProcessExecutor() override { *alive_ = false; }
+  ~ProcessExecutor() override { Die(); }
 
   void Post(std::function<void()> work) override { world_.Post(Guard(std::move(work))); }
   TimerId PostAt(absl::Duration delay, std::function<void()> work) override {
@@ -72,15 +74,35 @@ class ProcessExecutor final : public Executor {
   }
   bool Cancel(TimerId timer) override { return world_.Cancel(timer); }
 
+  void Die() { state_->alive = false; }
+  void Pause() { state_->paused = true; }
+  void Resume() {
+    state_->paused = false;
+    for (std::function<void()>& work : std::exchange(state_->waiting, {})) {
+      world_.Post(Guard(std::move(work)));
+    }
+  }
+
  private:
+  struct State {
+    bool alive = true;
+    bool paused = false;
+    std::vector<std::function<void()>> waiting;
+  };
+
   std::function<void()> Guard(std::function<void()> work) {
-    return [alive = alive_, work = std::move(work)] {
-      if (*alive) work();
+    return [state = state_, work = std::move(work)] {
+      if (!state->alive) return;
+      if (state->paused) {
+        state->waiting.push_back(work);
+      } else {
+        work();
+      }
     };
   }
 
   SimExecutor& world_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 }  // namespace orch::simulation

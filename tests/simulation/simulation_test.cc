@@ -18,13 +18,13 @@ uint64_t only_seed = 0;
 void ExpectSituations(Sometimes& sometimes) {
   for (const char* name : {
            "a stream was cut", "a message was lost on a live stream", "a message arrived twice",
-           "a message was overtaken", "a commit was refused: conflict",
-           "a commit was refused: no room", "a commit was lost and had happened",
+           "a message was overtaken", "a commit was refused", "a commit was lost and had happened",
            "a commit was lost and had not happened", "a commit was lost while still under way",
-           "nobody answered what became of a commit", "the control plane died",
+           "a commit was never answered", "a paused control plane woke up",
+           "the control plane died",
            "a worker died and its scripts went on", "a machine died with work on it",
            "a worker was cut off", "a restarted worker found an attempt",
-           "a result was a duplicate", "a result was fenced", "a batch was fenced",
+           "a result was a duplicate", "a result was fenced",
            "an execution was killed", "a worker was lost and its attempt repeated",
            "a run lost its third worker", "a fact was fetched",
            "a task outlasted its lease's first term", "a create was refused for a while",

@@ -55,12 +55,10 @@ std::vector<std::string> kTypes = {"sim.Work"};
 struct World::ControlPlane {
   ControlPlane(World& world, const std::string& owner)
       : executor(world.world_),
-        store(world.store_, world.world_, executor, world.random_, world.checker_,
-              world.sometimes_, world.options_.store),
         facts(executor, world.random_, world.sometimes_),
         strand(conductor::Strand::Options{.owner = owner}, world.clock_, world.random_, executor,
-               executor, store, flows, facts, world.environment_),
-        logs({}, executor, executor, store,
+               executor, world.store_, flows, facts, world.environment_),
+        logs({}, executor, executor, world.store_,
              [this](const std::string& session, const v1::LeaseToken& token, int64_t line) {
                dispatch.AckLines(session, token, line);
              },
@@ -73,7 +71,6 @@ struct World::ControlPlane {
   }
 
   ProcessExecutor executor;
-  FaultStore store;
   SimFacts facts;
   SimFlows flows;
   conductor::Strand strand;
@@ -91,16 +88,20 @@ WorldOptions WorldOptions::Draw(Random& random) {
   options.network.double_rate = maybe(0.1);
   options.network.reorder_rate = maybe(0.1);
   options.network.cut_rate = maybe(0.02);
-  options.store.slow_rate = maybe(0.05);
-  options.store.conflict_rate = maybe(0.1);
-  options.store.no_room_rate = maybe(0.02);
-  options.store.unknown_done_rate = maybe(0.05);
-  options.store.unknown_not_done_rate = maybe(0.05);
-  options.store.unknown_late_rate = maybe(0.05);
-  options.store.unavailable_rate = maybe(0.3);
+  options.store.slow = 0.3 + 0.7 * random.Unit();
+  options.store.slow_max = absl::Milliseconds(random.Below(4) == 0 ? 3000 : 20);
+  options.store.refused = maybe(0.05);
+  options.store.unknown_done = maybe(0.05);
+  options.store.unknown_not_done = maybe(0.05);
+  options.store.unknown_under_way = maybe(0.05);
+  options.store.dropped = maybe(0.02);
+  options.store.resolve_unavailable = maybe(0.3);
+  options.store.read_unavailable = maybe(0.1);
+  options.store.write_unavailable = maybe(0.1);
   options.kill_worker_rate = maybe(0.05);
   options.crash_worker_rate = maybe(0.03);
   options.kill_control_rate = maybe(0.05);
+  options.pause_control_rate = maybe(0.03);
   options.partition_rate = maybe(0.02);
   options.kill_execution_rate = maybe(0.03);
   options.slow_rate = maybe(0.2);
@@ -113,10 +114,11 @@ std::string WorldOptions::Describe() const {
                       absl::FormatDuration(network.delay_max), ", drop ", network.drop_rate,
                       ", double ", network.double_rate, ", reorder ", network.reorder_rate,
                       ", cut ", network.cut_rate, ", unknown ",
-                      store.unknown_done_rate + store.unknown_not_done_rate +
-                          store.unknown_late_rate,
+                      store.unknown_done + store.unknown_not_done + store.unknown_under_way +
+                          store.dropped,
                       ", kill worker ", kill_worker_rate, ", crash worker ", crash_worker_rate,
-                      ", kill control ", kill_control_rate, ", partition ", partition_rate,
+                      ", kill control ", kill_control_rate,
+                      ", pause control ", pause_control_rate, ", partition ", partition_rate,
                       ", kill execution ", kill_execution_rate, ", slow ", slow_rate);
 }
 
@@ -134,7 +136,8 @@ World::World(uint64_t seed, WorldOptions options, Sometimes& sometimes)
       sometimes_(sometimes),
       random_(seed),
       options_(std::move(options)),
-      store_(clock_),
+      below_(clock_, &world_),
+      store_(below_, &world_, random_),
       network_(clock_, world_, random_, sometimes) {
   auto types = flow::TaskTypes::BuiltIn();
   if (!types.ok()) std::abort();  // A schema file of this release is broken.
@@ -143,6 +146,8 @@ World::World(uint64_t seed, WorldOptions options, Sometimes& sometimes)
   environment_.types = types_.get();
   environment_.envs = expression::MapBuilder().Build();
   environment_.globals = expression::MapBuilder().Build();
+  below_.OnCommitted([this](const store::Batch& batch) { checker_.Committed(batch); });
+  store_.SetRates(options_.store);
   network_.SetFaults(options_.network);
   network_.on_delivered = [this](const v1::ControlMessage& message) {
     for (const v1::Assign& assign : message.assignments().assigns()) checker_.Assigned(assign);
@@ -165,8 +170,17 @@ World::World(uint64_t seed, WorldOptions options, Sometimes& sometimes)
 }
 
 World::~World() {
+  for (const auto& [kind, name] : std::map<store::CommitFault::Kind, const char*>{
+           {store::CommitFault::Kind::kRefused, "a commit was refused"},
+           {store::CommitFault::Kind::kUnknownDone, "a commit was lost and had happened"},
+           {store::CommitFault::Kind::kUnknownNotDone, "a commit was lost and had not happened"},
+           {store::CommitFault::Kind::kUnknownUnderWay,
+            "a commit was lost while still under way"},
+           {store::CommitFault::Kind::kDropped, "a commit was never answered"}}) {
+    if (store_.counts()[static_cast<size_t>(kind)] > 0) sometimes_.Reach(name);
+  }
   workers_.clear();
-  KillControlPlane();
+  control_.reset();
 }
 
 void World::StartControlPlane() {
@@ -175,12 +189,27 @@ void World::StartControlPlane() {
   network_.Listen(&control_->dispatch, &control_->executor);
 }
 
-// What it had under way in the store may still land; so the dead are kept until the world ends.
+// What it had under way in the store may still land, so the dead are kept until the world ends.
 void World::KillControlPlane() {
   if (control_ == nullptr) return;
+  control_->executor.Die();
   network_.Listen(nullptr, nullptr);
-  control_->store.ProcessDied();
+  if (random_.Unit() < 0.5) below_.AllOwnersDied();  // Seen to have died; else its term runs out.
   graves_.push_back(std::move(control_));
+}
+
+void World::PauseControlPlane() {
+  if (control_ == nullptr) return;
+  ControlPlane* paused = control_.get();
+  paused->executor.Pause();
+  graves_.push_back(std::move(control_));
+  network_.Listen(nullptr, nullptr);
+  world_.PostAt(absl::Seconds(5) + absl::Seconds(40) * random_.Unit(), [this, paused] {
+    sometimes_.Reach("a paused control plane woke up");
+    paused->executor.Resume();
+    // In time somebody notices.
+    world_.PostAt(absl::Seconds(20), [paused] { paused->executor.Die(); });
+  });
 }
 
 void World::StartExecutions() {
@@ -235,6 +264,8 @@ void World::HurtForAWhile() {
     if (control_ != nullptr && random_.Unit() < options_.kill_control_rate) {
       sometimes_.Reach("the control plane died");
       KillControlPlane();
+    } else if (control_ != nullptr && random_.Unit() < options_.pause_control_rate) {
+      PauseControlPlane();
     } else if (control_ == nullptr && random_.Unit() < 0.5) {
       StartControlPlane();
     }
@@ -261,7 +292,7 @@ void World::HurtForAWhile() {
 }
 
 void World::Heal() {
-  options_.store = StoreFaults{};
+  store_.SetRates({});
   network_.SetFaults(NetworkFaults{});
   for (const auto& worker : workers_) {
     network_.Partition(worker->name(), false);
@@ -342,7 +373,7 @@ std::string World::Run() {
   }
   if (!checker_.violation().empty()) return checker_.violation();
   if (!Settled()) return WhyNotSettled();
-  const auto orphans = store_.Orphans(10);
+  const auto orphans = below_.Orphans(10);
   if (!orphans.ok()) return std::string(orphans.status().message());
   if (!orphans->empty()) return "invariant 20: an orphan: " + orphans->front();
   return CheckEnds();

@@ -16,10 +16,10 @@
 #include "controlplane/engine/decide.h"
 #include "controlplane/flow/flow.h"
 #include "controlplane/flow/task_types.h"
+#include "controlplane/store/faulty_store.h"
 #include "controlplane/store/simulated_store.h"
 #include "expression/renderer.h"
 #include "tests/simulation/checker.h"
-#include "tests/simulation/fault_store.h"
 #include "tests/simulation/flow_generator.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/sim_executor.h"
@@ -33,10 +33,11 @@ struct WorldOptions {
   int worker_count = 2;
   int execution_count = 6;
   NetworkFaults network;
-  StoreFaults store;
+  store::FaultRates store;
   double kill_worker_rate = 0;      // Per second of the bad phase.
   double crash_worker_rate = 0;
   double kill_control_rate = 0;
+  double pause_control_rate = 0;
   double partition_rate = 0;
   double kill_execution_rate = 0;
   absl::Duration offline;
@@ -71,6 +72,8 @@ class World {
 
   void StartControlPlane();
   void KillControlPlane();
+  // It stops in its tracks while another one takes over, then goes on as if nothing had been.
+  void PauseControlPlane();
   void StartExecutions();
   void Submit(const std::string& id);
   void KillExecution(const std::string& id);
@@ -87,7 +90,8 @@ class World {
   ManualClock clock_;
   SimExecutor world_{clock_};
   Checker checker_;
-  store::SimulatedStore store_;
+  store::SimulatedStore below_;
+  store::FaultyStore store_;
   std::unique_ptr<flow::TaskTypes> types_;
   expression::Renderer renderer_;
   engine::Environment environment_;
