@@ -61,9 +61,8 @@ std::string Base64Whole(std::string_view value, std::string_view alphabet, bool 
 std::string Url(std::string_view value, std::string_view digits, bool form, bool keep_slash) {
   std::string text;
   for (const unsigned char c : value) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~' ||
-                       (keep_slash && c == '/');
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~' || (keep_slash && c == '/');
     if (plain) {
       text += static_cast<char>(c);
     } else if (form && c == ' ') {
@@ -81,8 +80,11 @@ std::string Url(std::string_view value, std::string_view digits, bool form, bool
 uint32_t NextCodePoint(std::string_view value, size_t* i) {
   const auto byte = [&](size_t at) { return static_cast<unsigned char>(value[at]); };
   const unsigned char lead = byte(*i);
-  const size_t length = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3
-                                    : lead >> 3 == 30 ? 4 : 1;
+  const size_t length = lead < 0x80       ? 1
+                        : lead >> 5 == 6  ? 2
+                        : lead >> 4 == 14 ? 3
+                        : lead >> 3 == 30 ? 4
+                                          : 1;
   if (length == 1 || *i + length > value.size()) {
     ++*i;
     return lead;
@@ -146,10 +148,9 @@ std::string ReplaceAll(std::string_view value, char from, std::string_view to) {
 std::string ShellEscaped(std::string_view value) {
   std::string text;
   for (const unsigned char c : value) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c >= 0x80 ||
-                       std::string_view("_-./:=@%+").find(static_cast<char>(c)) !=
-                           std::string_view::npos;
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80 ||
+        std::string_view("_-./:=@%+").find(static_cast<char>(c)) != std::string_view::npos;
     if (!plain) text += '\\';
     text += static_cast<char>(c);
   }

@@ -14,9 +14,9 @@ namespace orch::secrets {
 // pattern.
 struct Scrubber::Automaton {
   struct Node {
-    uint32_t failure = 0;    // The next shorter such suffix.
-    uint32_t depth = 0;      // Its length.
-    uint32_t match = 0;      // Length of the longest pattern that ends here; 0: none.
+    uint32_t failure = 0;  // The next shorter such suffix.
+    uint32_t depth = 0;    // Its length.
+    uint32_t match = 0;    // Length of the longest pattern that ends here; 0: none.
   };
 
   std::vector<Node> nodes = std::vector<Node>(1);

@@ -1,6 +1,6 @@
-// Scrubber takes secret values out of text: every byte of every occurrence, in every listed encoding
-// (encodings.h), even where occurrences overlap. What was found becomes `******`, once for each
-// run of bytes that touch.
+// Scrubber takes secret values out of text: every byte of every occurrence, in every listed
+// encoding (encodings.h), even where occurrences overlap. What was found becomes `******`, once for
+// each run of bytes that touch.
 //
 // Time        One look-up or so per byte, whatever the number of secrets.
 // Threads     Immutable; used by many at once. A ScrubStream belongs to one.
@@ -61,10 +61,10 @@ class ScrubStream {
   std::string Give(size_t decided);
 
   std::shared_ptr<const Scrubber::Automaton> automaton_;
-  std::string pending_;          // Not given out yet.
-  std::vector<bool> masked_;     // Which of its bytes are secret.
+  std::string pending_;       // Not given out yet.
+  std::vector<bool> masked_;  // Which of its bytes are secret.
   uint32_t node_ = 0;
-  bool in_mark_ = false;         // The last byte given out was part of a mark.
+  bool in_mark_ = false;  // The last byte given out was part of a mark.
 };
 
 }  // namespace orch::secrets

@@ -42,8 +42,14 @@ TEST(Scrubber, FindsTheValueAndItsEncodings) {
       {"URL in lower case", "x=p%40ss%20%22w%27ord%2f%c3%a9%5c1&", "x=******&"},
       {"form", "x=p%40ss+%22w%27ord%2F%C3%A9%5C1&", "x=******&"},
       {"path", "/p%40ss%20%22w%27ord/%C3%A9%5C1", "/******"},
-      {"hex", "7040737320227727" "6f72642fc3a95c31", "******"},
-      {"hex in upper case", "0x7040737320227727" "6F72642FC3A95C31", "0x******"},
+      {"hex",
+       "7040737320227727"
+       "6f72642fc3a95c31",
+       "******"},
+      {"hex in upper case",
+       "0x7040737320227727"
+       "6F72642FC3A95C31",
+       "0x******"},
       {"base64", "=" + Base64(secret) + ";", "=******;"},
       {"nothing", "p@ss", "p@ss"},
   };
@@ -71,7 +77,9 @@ TEST(Scrubber, FindsBase64AtEveryAlignment) {
 }
 
 TEST(Scrubber, FindsBase64OfUrls) {
-  const std::string secret = "\xfb\xff\xfe~~~?" "?>>>";
+  const std::string secret =
+      "\xfb\xff\xfe~~~?"
+      "?>>>";
   const Scrubber scrubber({secret});
   std::string url = absl::WebSafeBase64Escape(absl::string_view(secret.data(), secret.size()));
   EXPECT_THAT(url, testing::ContainsRegex("[-_]"));
@@ -142,7 +150,8 @@ TEST(ScrubStream, GivesOutWhatCannotBecomeASecret) {
   EXPECT_EQ(stream.Feed("ond"), "SECond");
 }
 
-// Random secrets hidden in random text, fed in random pieces: the same as at once, and nothing left.
+// Random secrets hidden in random text, fed in random pieces: the same as at once, and nothing
+// left.
 TEST(ScrubStream, IsTheSameAsScrubbingAtOnce) {
   SeededRandom random(11);
   for (int round = 0; round < 300; ++round) {

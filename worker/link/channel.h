@@ -1,4 +1,5 @@
-// Channel holds the connection to a control plane; header without gRPC, so that few files pay for it.
+// Channel holds the connection to a control plane; header without gRPC, so that few files pay for
+// it.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,7 @@
 namespace orch::worker {
 
 struct ChannelOptions {
-  std::string server;       // HOST:PORT, or unix:/PATH
+  std::string server;  // HOST:PORT, or unix:/PATH
   // PEM files; all empty: no TLS.
   std::string ca_file;
   std::string certificate_file;

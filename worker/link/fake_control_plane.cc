@@ -6,6 +6,7 @@
 #include <deque>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "orch/v1/worker.grpc.pb.h"
 
 namespace orch::worker {
@@ -113,7 +114,7 @@ void FakeControlPlane::ComeUp() {
 
 void FakeControlPlane::GoDown() {
   if (services_ == nullptr) return;
-  services_->server->Shutdown(std::chrono::system_clock::now());
+  services_->server->Shutdown(absl::ToChronoTime(absl::UnixEpoch()));
   services_->server->Wait();
   files_ = services_->files.stored;
   services_.reset();

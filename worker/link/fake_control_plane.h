@@ -31,7 +31,7 @@ class FakeControlPlane {
   void GoDown();
   void ComeUp();
 
-  std::map<std::string, std::string> files();        // Uploaded, by name.
+  std::map<std::string, std::string> files();  // Uploaded, by name.
   void PutFile(const std::string& uri, const std::string& bytes);
   void AnswerHellos(bool answer) { answer_hellos_ = answer; }
 

@@ -42,8 +42,7 @@ struct FileClient::State {
       absl::Status status;
       {
         grpc::ClientContext context;
-        context.set_deadline(std::chrono::system_clock::now() +
-                             absl::ToChronoMilliseconds(options.transfer_timeout));
+        context.set_deadline(absl::ToChronoTime(clock.Now() + options.transfer_timeout));
         {
           MutexLock lock(&mutex);
           if (stopped) return TransferStopped();
@@ -53,7 +52,8 @@ struct FileClient::State {
         MutexLock lock(&mutex);
         contexts.erase(&context);
       }
-      if (!absl::IsUnavailable(status) || clock.Boottime() - start > options.patience) return status;
+      if (!absl::IsUnavailable(status) || clock.Boottime() - start > options.patience)
+        return status;
       MutexLock lock(&mutex);
       const absl::Duration until = clock.Boottime() + delay;
       while (!stopped && clock.Boottime() < until) {
@@ -136,8 +136,8 @@ FileClient::FileClient(Options options, std::shared_ptr<Channel> channel)
 
 FileClient::~FileClient() = default;
 
-absl::StatusOr<std::string> FileClient::Upload(const v1::LeaseToken& token,
-                                               const std::string& path, const std::string& name) {
+absl::StatusOr<std::string> FileClient::Upload(const v1::LeaseToken& token, const std::string& path,
+                                               const std::string& name) {
   if (name.empty() || name.find('/') != std::string::npos) return NotAFileName(name);
   std::string uri;
   ORCH_RETURN_IF_ERROR(state_->Persist([&](grpc::ClientContext& context) {

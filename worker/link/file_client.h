@@ -1,7 +1,7 @@
 // FileClient is the runner's Files over gRPC streams, in chunks of 256 KiB.
 //
-// While the control plane cannot be reached it tries again, for `patience`: a finished script's files
-// should not be lost to a line that is cut for a while.
+// While the control plane cannot be reached it tries again, for `patience`: a finished script's
+// files should not be lost to a line that is cut for a while.
 //
 // Threads     Thread-safe; all calls block.
 // Memory      A chunk per call.
@@ -12,7 +12,7 @@
 
 #include "absl/time/time.h"
 #include "worker/link/channel.h"
-#include "worker/runner/files.h"
+#include "worker/session/files.h"
 
 namespace orch::worker {
 

@@ -33,7 +33,7 @@ struct GrpcLink::State {
 
   Mutex mutex;
   CondVar changed;
-  int live_calls ABSL_GUARDED_BY(mutex) = 0;   // That gRPC still knows.
+  int live_calls ABSL_GUARDED_BY(mutex) = 0;  // That gRPC still knows.
 };
 
 // One stream. Keeps itself alive until gRPC has let go.
@@ -151,9 +151,9 @@ class GrpcLink::Call final : public grpc::ClientBidiReactor<v1::WorkerMessage, v
   v1::WorkerMessage outgoing_;
 
   Mutex mutex_;
-  bool over_ ABSL_GUARDED_BY(mutex_) = false;      // Nothing may be started any more.
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;  // Nothing may be started any more.
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
-  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;        // Messages posted and not taken.
+  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // Messages posted and not taken.
 };
 
 GrpcLink::GrpcLink(std::shared_ptr<Channel> channel, Executor& executor)

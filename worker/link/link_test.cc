@@ -21,7 +21,9 @@ namespace {
 using testing::HasSubstr;
 
 struct Heard final : Link::Listener {
-  void OnMessage(const v1::ControlMessage& message) override { Note("message " + std::to_string(message.ping().number())); }
+  void OnMessage(const v1::ControlMessage& message) override {
+    Note("message " + std::to_string(message.ping().number()));
+  }
   void OnSent() override { Note("sent"); }
   void OnClosed(const absl::Status& why) override { Note("closed"); }
   void Note(const std::string& text) {
@@ -119,6 +121,7 @@ TEST_F(LinkTest, NothingIsHeardAfterClose) {
     link->Send(Pong(1));
   });
   ASSERT_EQ(plane.WaitFor([](const auto& m) { return m.has_pong(); }).pong().number(), 1);
+  ASSERT_TRUE(heard.WaitFor("sent"));
   size_t before = 0;
   On([&] {
     link->Close();
@@ -197,8 +200,7 @@ TEST_F(FileClientTest, ErrorsKeepTheirCode) {
   std::ofstream(path) << "x";
   EXPECT_THAT(client.Download(token, "kestra:///none", path + "3"),
               StatusIs(absl::StatusCode::kNotFound));
-  EXPECT_THAT(client.Upload(token, path, "refused"),
-              StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(client.Upload(token, path, "refused"), StatusIs(absl::StatusCode::kPermissionDenied));
   EXPECT_THAT(client.Upload(token, path + "no", "x"), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(client.Upload(token, path, "a/b"), StatusIs(absl::StatusCode::kInvalidArgument));
 }

@@ -11,8 +11,8 @@ namespace orch::worker {
 // kFailedPrecondition
 inline absl::Status FolderTaken(const std::string& folder, const std::string& holder) {
   return absl::FailedPreconditionError(absl::StrFormat(
-      "the data folder %s is used by another worker (process %s); stop it, or choose --data", folder,
-      holder));
+      "the data folder %s is used by another worker (process %s); stop it, or choose --data",
+      folder, holder));
 }
 
 // kFailedPrecondition

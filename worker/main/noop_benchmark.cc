@@ -1,5 +1,5 @@
-// How many tasks that do nothing one worker gets through: session, runner and spool as they are, with
-// a control plane in memory that assigns and acknowledges at once.
+// How many tasks that do nothing one worker gets through: session, runner and spool as they are,
+// with a control plane in memory that assigns and acknowledges at once.
 #include <benchmark/benchmark.h>
 
 #include <atomic>
@@ -60,7 +60,8 @@ class EagerLink final : public Link {
     v1::ControlMessage message;
     for (int i = 0; i < count && given_ < total_; ++i) {
       v1::Assign& assign = *message.mutable_assignments()->add_assigns();
-      assign.mutable_token()->set_attempt("01j00000000000000000000000-" + std::to_string(given_++) + "/1");
+      assign.mutable_token()->set_attempt("01j00000000000000000000000-" + std::to_string(given_++) +
+                                          "/1");
       assign.mutable_token()->set_fence(1);
       assign.set_type("bench.Noop");
       assign.mutable_config()->set_utf8("{}");
@@ -84,7 +85,7 @@ class EagerLink final : public Link {
 };
 
 void Noops(benchmark::State& state) {
-  constexpr int64_t kTotal = 20'000;
+  constexpr int64_t kTotal = 10'000;
   struct Noop : sdk::Task {
     absl::StatusOr<sdk::TaskResult> Run(sdk::TaskContext&) override { return sdk::TaskResult{}; }
   };
@@ -136,8 +137,8 @@ void Noops(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * kTotal);
 }
-BENCHMARK(Noops)->Arg(1)->Arg(50)->Arg(1000)->UseRealTime()->MeasureProcessCPUTime()
-    ->Unit(benchmark::kMillisecond);
+BENCHMARK(Noops)->Arg(50)->Arg(1000)->UseRealTime()->MeasureProcessCPUTime()->Unit(
+    benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace orch::worker

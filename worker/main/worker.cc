@@ -126,7 +126,7 @@ class Reporter final : public SessionObserver {
  private:
   Clock& clock_;
   const std::string server_;
-  bool complained_ = false;              // Of the strand.
+  bool complained_ = false;  // Of the strand.
   absl::Duration complained_at_;
   Mutex mutex_;
   CondVar changed_;
@@ -174,7 +174,7 @@ struct EmbeddedWorker::Parts {
   ThreadExecutor executor{"worker"};
   std::shared_ptr<Channel> channel;
   std::unique_ptr<FileClient> files;
-  std::unique_ptr<FileSpool> spool;      // These four on the strand.
+  std::unique_ptr<FileSpool> spool;  // These four on the strand.
   std::unique_ptr<GrpcLink> link;
   std::unique_ptr<Runner> runner;
   std::unique_ptr<Session> session;

@@ -20,15 +20,15 @@ namespace orch::worker {
 
 struct WorkerOptions {
   ChannelOptions channel;
-  std::string data;                    // Folder of its own; made if it is missing.
-  std::string shim;                    // Path of orch-shim; empty: beside this executable.
-  std::string name;                    // For people; empty: the host's.
+  std::string data;  // Folder of its own; made if it is missing.
+  std::string shim;  // Path of orch-shim; empty: beside this executable.
+  std::string name;  // For people; empty: the host's.
   std::string group = "default";
-  int slots = 4;                       // 1 to 2,000
+  int slots = 4;  // 1 to 2,000
   std::vector<std::pair<std::string, std::string>> labels;
-  absl::Duration offline;              // Asked of the control plane.
+  absl::Duration offline;  // Asked of the control plane.
   std::vector<std::string> pass_env;
-  bool docker_as_process = false;      // --task-runner process
+  bool docker_as_process = false;  // --task-runner process
 };
 
 class EmbeddedWorker {
@@ -47,8 +47,8 @@ class EmbeddedWorker {
   // Kills what runs and ends.
   void Halt();
 
-  // How the worker ended; nullopt if it has not within `timeout`. OK after a drain or halt, else why
-  // the control plane refused it.
+  // How the worker ended; nullopt if it has not within `timeout`. OK after a drain or halt, else
+  // why the control plane refused it.
   std::optional<absl::Status> WaitUntilEnded(absl::Duration timeout);
 
   bool connected() const;

@@ -79,8 +79,9 @@ int WorkerMain(int argc, char** argv, TypeRegistry types) {
       ->capture_default_str();
   app.add_option("--slots", options.slots, "Tasks at a time")->capture_default_str();
   app.add_option("--label", labels, "KEY=VALUE that flows can select; repeatable");
-  app.add_option("--offline-for", offline,
-                 "How long work may go on without a line (as 2h or PT2H); the group's policy caps it");
+  app.add_option(
+      "--offline-for", offline,
+      "How long work may go on without a line (as 2h or PT2H); the group's policy caps it");
   app.add_option("--data", options.data, "Folder for the spool and running scripts")
       ->capture_default_str();
   app.add_option("--pass-env", options.pass_env,
@@ -106,13 +107,15 @@ int WorkerMain(int argc, char** argv, TypeRegistry types) {
   for (const std::string& label : labels) {
     const size_t equals = label.find('=');
     if (equals == 0 || equals == std::string::npos) {
-      return Complain(absl::InvalidArgumentError("--label: '" + label + "' is not KEY=VALUE"), kUsage);
+      return Complain(absl::InvalidArgumentError("--label: '" + label + "' is not KEY=VALUE"),
+                      kUsage);
     }
     options.labels.emplace_back(label.substr(0, equals), label.substr(equals + 1));
   }
   if (!offline.empty() && !ReadDuration(offline, &options.offline)) {
     return Complain(absl::InvalidArgumentError("--offline-for: '" + offline +
-                                               "' is no duration; write 90s, 2h or PT2H"), kUsage);
+                                               "' is no duration; write 90s, 2h or PT2H"),
+                    kUsage);
   }
   options.docker_as_process = task_runner == "process";
   SetLogFormat(log_format == "json" ? LogFormat::kJson : LogFormat::kText);
@@ -129,12 +132,12 @@ int WorkerMain(int argc, char** argv, TypeRegistry types) {
   const bool runs_scripts = !types.scripts.empty();
   auto worker = EmbeddedWorker::Start(options, std::move(types));
   if (!worker.ok()) {
-    return Complain(worker.status(),
-                    absl::IsInvalidArgument(worker.status()) ? kUsage : kGeneric);
+    return Complain(worker.status(), absl::IsInvalidArgument(worker.status()) ? kUsage : kGeneric);
   }
   if (runs_scripts) {
     Log(LogLevel::kWarning,
-        "scripts run as processes of this user, without a sandbox: give this worker to flows you trust");
+        "scripts run as processes of this user, without a sandbox: give this worker to flows you "
+        "trust");
   }
   bool draining = false;
   while (true) {

@@ -75,16 +75,16 @@ class WorkerTest : public testing::Test {
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 2, stderr_path.c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, stderr_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                     0600);
     pid_t pid = 0;
     EXPECT_EQ(::posix_spawn(&pid, worker_path.c_str(), &actions, nullptr, argv.data(), environ), 0);
     posix_spawn_file_actions_destroy(&actions);
     return pid;
   }
   pid_t SpawnWorker() {
-    return Spawn({"--server", plane.address(), "--data", options.data, "--shim", shim_path,
-                  "--slots", "3"});
+    return Spawn(
+        {"--server", plane.address(), "--data", options.data, "--shim", shim_path, "--slots", "3"});
   }
   int Wait(pid_t pid) {
     int status = 0;
@@ -134,7 +134,8 @@ TEST_F(WorkerTest, AFileThatAScriptMadeIsUploaded) {
       R"({"commands":["echo content > out.txt"],"outputFiles":["*.txt"]})");
   plane.Say(message);
   const v1::WorkerMessage results = plane.WaitFor(HasResults);
-  EXPECT_THAT(results.results().results(0).outputs().utf8(), HasSubstr("\"out.txt\":\"kestra:///up/"));
+  EXPECT_THAT(results.results().results(0).outputs().utf8(),
+              HasSubstr("\"out.txt\":\"kestra:///up/"));
   bool found = false;
   for (const auto& [name, bytes] : plane.files()) found = found || bytes == "content\n";
   EXPECT_TRUE(found);
@@ -144,7 +145,8 @@ TEST_F(WorkerTest, AResultSurvivesAControlPlaneThatIsDown) {
   ORCH_ASSERT_OK_AND_ASSIGN(auto worker, EmbeddedWorker::Start(options, BuiltinTypes()));
   plane.WaitFor([](const auto& m) { return m.has_credit(); });
   plane.Say(Assign("a/1", "while [ ! -e " + folder + "/go ]; do sleep 0.02; done; echo done"));
-  for (int i = 0; i < 400 && !std::filesystem::exists(options.data + "/attempts"); ++i) ::usleep(25'000);
+  for (int i = 0; i < 400 && !std::filesystem::exists(options.data + "/attempts"); ++i)
+    ::usleep(25'000);
   ::usleep(200'000);
   plane.GoDown();
   std::ofstream(folder + "/go") << "";
@@ -159,8 +161,9 @@ TEST_F(WorkerTest, AResultSurvivesAControlPlaneThatIsDown) {
 
 TEST_F(WorkerTest, ASecondWorkerOverTheSameFolderIsRefused) {
   ORCH_ASSERT_OK_AND_ASSIGN(auto worker, EmbeddedWorker::Start(options, BuiltinTypes()));
-  EXPECT_THAT(EmbeddedWorker::Start(options, BuiltinTypes()),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(std::to_string(::getpid()))));
+  EXPECT_THAT(
+      EmbeddedWorker::Start(options, BuiltinTypes()),
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(std::to_string(::getpid()))));
 }
 
 TEST_F(WorkerTest, OptionsThatCannotBeAreNamed) {
@@ -178,7 +181,7 @@ TEST_F(WorkerTest, AWorkerThatIsKilledGoesOnWithItsScriptWhenItIsBack) {
   const std::string worker_id = plane.WaitFor(HasHello).hello().worker_id();
   plane.WaitFor([](const auto& m) { return m.has_credit(); });
   plane.Say(Assign("a/1", "echo one; touch " + folder + "/up; while [ ! -e " + folder +
-                          "/go ]; do sleep 0.02; done; echo two"));
+                              "/go ]; do sleep 0.02; done; echo two"));
   for (int i = 0; i < 400 && !std::filesystem::exists(folder + "/up"); ++i) ::usleep(25'000);
   ::kill(first, SIGKILL);
   Wait(first);
@@ -197,7 +200,8 @@ TEST_F(WorkerTest, AWorkerThatIsKilledGoesOnWithItsScriptWhenItIsBack) {
         [](const auto& m) { return m.has_results() || m.progress().logs_size() > 0; });
     if (message.has_results()) results = message;
     for (const v1::LogLines& part : message.progress().logs()) {
-      for (int k = 0; k < part.lines_size(); ++k) lines[part.first_line() + k] = part.lines(k).text();
+      for (int k = 0; k < part.lines_size(); ++k)
+        lines[part.first_line() + k] = part.lines(k).text();
     }
   }
   EXPECT_EQ(lines, (std::map<int64_t, std::string>{{1, "one"}, {2, "two"}}));
@@ -244,7 +248,8 @@ TEST_F(WorkerTest, ASecondSignalHalts) {
 TEST_F(WorkerTest, ARefusalEndsTheProgramWithItsText) {
   plane.AnswerHellos(false);
   const std::string log = folder + "/stderr";
-  const pid_t pid = Spawn({"--server", plane.address(), "--data", options.data, "--shim", shim_path}, log);
+  const pid_t pid =
+      Spawn({"--server", plane.address(), "--data", options.data, "--shim", shim_path}, log);
   plane.WaitFor(HasHello);
   v1::ControlMessage message;
   message.mutable_refused()->set_code("PROTOCOL_VERSION");
@@ -259,7 +264,8 @@ TEST_F(WorkerTest, AWrongCommandLineIsSaidWithExitCodeTwo) {
   const std::string log = folder + "/stderr";
   EXPECT_EQ(Wait(Spawn({}, log)), 2);
   EXPECT_THAT(Text(log), HasSubstr("--server"));
-  EXPECT_EQ(Wait(Spawn({"--server", "nonsense", "--data", options.data, "--shim", shim_path}, log)), 2);
+  EXPECT_EQ(Wait(Spawn({"--server", "nonsense", "--data", options.data, "--shim", shim_path}, log)),
+            2);
   EXPECT_THAT(Text(log), HasSubstr("nonsense"));
   EXPECT_EQ(Wait(Spawn({"--server", "h:1", "--label", "x"}, log)), 2);
   EXPECT_EQ(Wait(Spawn({"--server", "h:1", "--offline-for", "soon"}, log)), 2);
@@ -268,7 +274,8 @@ TEST_F(WorkerTest, AWrongCommandLineIsSaidWithExitCodeTwo) {
 TEST_F(WorkerTest, AServerThatIsNotThereIsSaidOnceAndWaitedFor) {
   plane.GoDown();
   const std::string log = folder + "/stderr";
-  const pid_t pid = Spawn({"--server", plane.address(), "--data", options.data, "--shim", shim_path}, log);
+  const pid_t pid =
+      Spawn({"--server", plane.address(), "--data", options.data, "--shim", shim_path}, log);
   ::usleep(1'500'000);
   plane.ComeUp();
   EXPECT_TRUE(plane.WaitFor(HasHello).has_hello());

@@ -158,7 +158,8 @@ std::optional<absl::Duration> AttemptFolder::ReadDeadline() const {
 }
 
 bool AttemptFolder::Forbid() const {
-  const UniqueFd fd(::open((path_ + "/pid").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const UniqueFd fd(
+      ::open((path_ + "/pid").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   return fd.valid();
 }
 
@@ -166,7 +167,9 @@ void AttemptFolder::MarkAbandoned() const {
   [[maybe_unused]] const absl::Status status = WritePlain(path_ + "/abandoned", "");
 }
 
-bool AttemptFolder::IsAbandoned() const { return ::access((path_ + "/abandoned").c_str(), F_OK) == 0; }
+bool AttemptFolder::IsAbandoned() const {
+  return ::access((path_ + "/abandoned").c_str(), F_OK) == 0;
+}
 
 std::optional<ShimProcess> AttemptFolder::ReadPid() const {
   const auto text = ReadFile(path_ + "/pid", 200);
@@ -237,8 +240,9 @@ void AttemptFolder::Remove() const {
   if (!error) return;
   // A script may have taken its own folders' permissions away.
   std::error_code ignored;
-  for (fs::recursive_directory_iterator it(path_, fs::directory_options::skip_permission_denied,
-                                           ignored), end;
+  for (fs::recursive_directory_iterator
+           it(path_, fs::directory_options::skip_permission_denied, ignored),
+       end;
        !ignored && it != end; it.increment(ignored)) {
     std::error_code no_matter;
     if (it->is_directory(no_matter) && !it->is_symlink(no_matter)) {

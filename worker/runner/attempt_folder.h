@@ -1,7 +1,8 @@
 // AttemptFolder is the folder of one script attempt: what a shim and any worker process after this
 // one need to know of it (see worker/shim/protocol.h for the shim's part).
 //
-// Durability  `assign` and `config` are there before anything runs. What was not begun is removed by
+// Durability  `assign` and `config` are there before anything runs. What was not begun is removed
+// by
 //             the next worker; what was, is taken up.
 #pragma once
 
@@ -19,20 +20,22 @@ namespace orch::worker {
 // How a script ended.
 struct ExitStatus {
   enum class Reason {
-    kDone, kStopped, kTimeout,
-    kLease,        // Its lease ran out with no worker to say so.
-    kFailed,       // It could not be started.
-    kLost,         // The shim vanished without a word.
+    kDone,
+    kStopped,
+    kTimeout,
+    kLease,   // Its lease ran out with no worker to say so.
+    kFailed,  // It could not be started.
+    kLost,    // The shim vanished without a word.
   };
   Reason reason = Reason::kLost;
-  int code = 0;              // As a shell tells it: 128 + number for a signal.
+  int code = 0;  // As a shell tells it: 128 + number for a signal.
   int64_t ended_micros = 0;
-  std::string message;       // Of kFailed.
+  std::string message;  // Of kFailed.
 };
 
 struct ShimProcess {
   int pid = 0;
-  std::string start;         // Tells it from a later process of the same number.
+  std::string start;  // Tells it from a later process of the same number.
 };
 
 class AttemptFolder {
@@ -62,8 +65,8 @@ class AttemptFolder {
     std::vector<std::string> env;
     std::string cwd;
     absl::Duration grace;
-    absl::Duration deadline;            // Boot time.
-    absl::Duration timeout;             // Boot time at which it is over; zero: none.
+    absl::Duration deadline;  // Boot time.
+    absl::Duration timeout;   // Boot time at which it is over; zero: none.
     int64_t output_bytes_max = 0;
   };
   // Writes the plan and makes the control pipe.

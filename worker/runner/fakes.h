@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "worker/runner/files.h"
+#include "worker/session/files.h"
 
 namespace orch::worker {
 

@@ -128,7 +128,9 @@ bool Glob::MatchBranch(const Branch& branch, std::string_view path) {
           next[i] = at[i] || (i > 0 && next[i - 1] && path[i - 1] != '/');
           break;
         case Token::Kind::kDoubleStar: next[i] = at[i] || (i > 0 && next[i - 1]); break;
-        case Token::Kind::kChar: next[i] = i > 0 && at[i - 1] && path[i - 1] == token.character; break;
+        case Token::Kind::kChar:
+          next[i] = i > 0 && at[i - 1] && path[i - 1] == token.character;
+          break;
         case Token::Kind::kAny: next[i] = i > 0 && at[i - 1] && path[i - 1] != '/'; break;
         case Token::Kind::kSet: {
           if (i == 0 || !at[i - 1] || path[i - 1] == '/') break;

@@ -32,7 +32,7 @@ class Glob {
 
   static bool MatchBranch(const Branch& branch, std::string_view path);
 
-  std::vector<Branch> branches_;   // With the braces multiplied out.
+  std::vector<Branch> branches_;  // With the braces multiplied out.
   bool plain_ = true;
 };
 

@@ -18,14 +18,29 @@ TEST(Glob, FollowsJavasRules) {
     bool matches;
   };
   const Case cases[] = {
-      {"*.csv", "a.csv", true},        {"*.csv", "sub/a.csv", false}, {"**.csv", "sub/a.csv", true},
-      {"out/**", "out/a/b.txt", true}, {"out/**", "out", false},      {"out/*", "out/a/b", false},
-      {"**/x", "a/x", true},           {"**/x", "x", false},          {"a?c", "abc", true},
-      {"a?c", "a/c", false},           {"[a-c]x", "bx", true},        {"[!a-c]x", "bx", false},
-      {"[!a-c]x", "dx", true},         {"{a,bc}d", "bcd", true},      {"{a,bc}d", "bd", false},
-      {"*.{csv,json}", "x.json", true}, {"a\\*b", "a*b", true},       {"a\\*b", "axb", false},
-      {"data.json", "data.json", true}, {"data.json", "dataxjson", false}, {"[-x]y", "-y", true},
-      {"*", "", true},                 {"**", "a/b/c", true},
+      {"*.csv", "a.csv", true},
+      {"*.csv", "sub/a.csv", false},
+      {"**.csv", "sub/a.csv", true},
+      {"out/**", "out/a/b.txt", true},
+      {"out/**", "out", false},
+      {"out/*", "out/a/b", false},
+      {"**/x", "a/x", true},
+      {"**/x", "x", false},
+      {"a?c", "abc", true},
+      {"a?c", "a/c", false},
+      {"[a-c]x", "bx", true},
+      {"[!a-c]x", "bx", false},
+      {"[!a-c]x", "dx", true},
+      {"{a,bc}d", "bcd", true},
+      {"{a,bc}d", "bd", false},
+      {"*.{csv,json}", "x.json", true},
+      {"a\\*b", "a*b", true},
+      {"a\\*b", "axb", false},
+      {"data.json", "data.json", true},
+      {"data.json", "dataxjson", false},
+      {"[-x]y", "-y", true},
+      {"*", "", true},
+      {"**", "a/b/c", true},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(std::string(c.pattern) + " " + c.path);

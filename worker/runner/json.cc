@@ -24,8 +24,8 @@ absl::Status Check(std::string_view text) {
 
 // The functions below read text that Check has passed.
 void SkipSpace(std::string_view text, size_t* at) {
-  while (*at < text.size() && (text[*at] == ' ' || text[*at] == '\t' || text[*at] == '\n' ||
-                               text[*at] == '\r')) {
+  while (*at < text.size() &&
+         (text[*at] == ' ' || text[*at] == '\t' || text[*at] == '\n' || text[*at] == '\r')) {
     ++*at;
   }
 }

@@ -14,7 +14,7 @@ namespace orch::worker {
 
 struct JsonMember {
   std::string name;
-  std::string value;   // JSON text.
+  std::string value;  // JSON text.
 };
 
 // `text` for the inside of a JSON string; bytes that are no UTF-8 become U+FFFD.

@@ -8,7 +8,8 @@ namespace {
 TEST(Json, KeepsDigitsAndOrder) {
   ORCH_ASSERT_OK_AND_ASSIGN(
       const auto members,
-      ReadJsonObject(R"( { "b" : 123456789012345678901234567890 , "a":1.50,"c":{"x":[1,"},"]} } )"));
+      ReadJsonObject(
+          R"( { "b" : 123456789012345678901234567890 , "a":1.50,"c":{"x":[1,"},"]} } )"));
   ASSERT_EQ(members.size(), 3u);
   EXPECT_EQ(members[0].name, "b");
   EXPECT_EQ(members[0].value, "123456789012345678901234567890");

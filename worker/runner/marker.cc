@@ -44,9 +44,8 @@ std::string FillMarkers(std::string_view json, std::string_view nonce,
     json.remove_prefix(at);
     const size_t end = json.find(';', prefix.size());
     const std::optional<LateField> field =
-        end == std::string_view::npos
-            ? std::nullopt
-            : FieldOf(json.substr(prefix.size(), end - prefix.size()));
+        end == std::string_view::npos ? std::nullopt
+                                      : FieldOf(json.substr(prefix.size(), end - prefix.size()));
     if (!field.has_value()) {
       filled += prefix;
       json.remove_prefix(prefix.size());

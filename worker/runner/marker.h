@@ -10,7 +10,7 @@ namespace orch::worker {
 struct LateField {
   enum class Kind { kWorkingDir, kOutputDir, kOutputFile };
   Kind kind = Kind::kWorkingDir;
-  std::string name;   // Of kOutputFile.
+  std::string name;  // Of kOutputFile.
 };
 
 // `json` with the markers of `nonce` (worker.proto, Assign.marker_nonce) replaced by what `fill`

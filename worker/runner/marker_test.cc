@@ -24,8 +24,9 @@ TEST(Marker, IsReplacedByWhatItStandsFor) {
 }
 
 TEST(Marker, OfAnotherNonceOrShapeStays) {
-  for (const char* text : {"orch-late:n2:workingDir;", "orch-late:n1:other;", "orch-late:n1:workingDir",
-                           "orch-late:n1:outputFiles:6;", "orch-late:n1:outputFiles:zz;"}) {
+  for (const char* text :
+       {"orch-late:n2:workingDir;", "orch-late:n1:other;", "orch-late:n1:workingDir",
+        "orch-late:n1:outputFiles:6;", "orch-late:n1:outputFiles:zz;"}) {
     EXPECT_EQ(Fill(text), text);
   }
   EXPECT_EQ(FillMarkers("orch-late::workingDir;", "", [](const LateField&) { return "x"; }),

@@ -18,11 +18,12 @@ constexpr size_t kLineCharsMax = 10'240;
 constexpr size_t kOrderBytesMax = 16 << 20;
 constexpr int64_t kVarsBytesMax = 16 << 20;
 constexpr size_t kMetricCountMax = 10'000;
-constexpr size_t kNameBytesMax = 256;   // Of metrics and tags; longer ones are no names.
+constexpr size_t kNameBytesMax = 256;  // Of metrics and tags; longer ones are no names.
 constexpr size_t kTagCountMax = 32;
 
 v1::LogLevel LevelNamed(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return toupper(c); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return toupper(c); });
   if (name == "TRACE") return v1::TRACE;
   if (name == "DEBUG") return v1::DEBUG;
   if (name == "INFO") return v1::INFO;
@@ -47,8 +48,7 @@ size_t OffsetOf(std::string_view text, size_t count) {
 void AppendLine(v1::LogLevel level, std::string_view text, int64_t micros,
                 std::vector<v1::LogLine>* lines) {
   do {
-    const size_t size =
-        text.size() <= kLineCharsMax ? text.size() : OffsetOf(text, kLineCharsMax);
+    const size_t size = text.size() <= kLineCharsMax ? text.size() : OffsetOf(text, kLineCharsMax);
     v1::LogLine line;
     line.set_micros(micros);
     line.set_level(level);
@@ -71,8 +71,11 @@ void OutputReader::Feed(std::string_view bytes, std::vector<v1::LogLine>* lines)
     const std::string_view text(pending_.data() + at + sizeof(frame), frame.size);
     at += sizeof(frame) + frame.size;
     if (frame.stream == Frame::kGap) {
-      Say(v1::WARN, absl::StrFormat("%d bytes of output were dropped: it exceeded what one attempt "
-                                    "may print", frame.micros), 0, lines);
+      Say(v1::WARN,
+          absl::StrFormat("%d bytes of output were dropped: it exceeded what one attempt "
+                          "may print",
+                          frame.micros),
+          0, lines);
       continue;
     }
     TakeText(frame.stream, text, (frame.flags & Frame::kPart) != 0, frame.micros, lines);
@@ -191,8 +194,8 @@ void OutputReader::Obey(const std::string& json, int64_t micros, std::vector<v1:
       const auto entry = ReadJsonObject((*items)[i]);
       const std::string* level = entry.ok() ? FindMember(*entry, "level") : nullptr;
       const std::string* message = entry.ok() ? FindMember(*entry, "message") : nullptr;
-      const v1::LogLevel named =
-          level == nullptr ? v1::LOG_LEVEL_UNSPECIFIED : LevelNamed(StringText(*level).value_or(""));
+      const v1::LogLevel named = level == nullptr ? v1::LOG_LEVEL_UNSPECIFIED
+                                                  : LevelNamed(StringText(*level).value_or(""));
       if (message == nullptr || named == v1::LOG_LEVEL_UNSPECIFIED) {
         Say(v1::WARN, "Invalid log entry: it needs a 'level' and a 'message'", micros, lines);
         continue;

@@ -1,12 +1,14 @@
 // OutputReader turns what a script printed into log lines, outputs and metrics.
 //
-// It is fed the bytes of an attempt's `output` file (worker/shim/protocol.h), in pieces of any size,
-// and gives the same lines whenever it is fed the same bytes: that is how a restarted worker finds
-// its place. Lines are scrubbed, split at 10,240 characters, and freed of what is no UTF-8. A line
+// It is fed the bytes of an attempt's `output` file (worker/shim/protocol.h), in pieces of any
+// size, and gives the same lines whenever it is fed the same bytes: that is how a restarted worker
+// finds its place. Lines are scrubbed, split at 10,240 characters, and freed of what is no UTF-8. A
+// line
 // `::{…}::` is an order to the worker, and no line.
 //
 // Threads     Not thread-safe; hand it over whole.
-// Memory      One unfinished line: 16 MiB of an order, else what the scrubber holds back. Outputs up
+// Memory      One unfinished line: 16 MiB of an order, else what the scrubber holds back. Outputs
+// up
 //             to 16 MiB; 10,000 metrics.
 #pragma once
 
@@ -42,12 +44,12 @@ class OutputReader {
   // A line of one stream that is not complete.
   struct Line {
     explicit Line(const secrets::Scrubber& scrubber) : scrub(scrubber) {}
-    std::string raw;            // While it may become an order.
+    std::string raw;  // While it may become an order.
     bool order = false;
     bool begun = false;
     secrets::ScrubStream scrub;
-    std::string clean;          // Scrubbed, less than a full line.
-    bool told = false;          // A part of it has been told.
+    std::string clean;  // Scrubbed, less than a full line.
+    bool told = false;  // A part of it has been told.
   };
 
   void TakeText(uint8_t stream, std::string_view text, bool part, int64_t micros,
@@ -61,7 +63,7 @@ class OutputReader {
   static bool IsOrder(std::string_view line);
 
   secrets::Scrubber scrubber_;
-  std::string pending_;         // An incomplete frame.
+  std::string pending_;  // An incomplete frame.
   Line stdout_;
   Line stderr_;
   v1::LogLevel stdout_level_ = v1::INFO;

@@ -30,11 +30,12 @@ std::string Out(const std::string& text, bool part = false) {
 std::string Err(const std::string& text) { return FrameOf(Frame::kStderr, text); }
 
 struct Read {
-  std::vector<std::string> texts;   // With the level's first letter before each.
+  std::vector<std::string> texts;  // With the level's first letter before each.
   OutputReader reader;
 };
 
-Read ReadAll(const std::string& bytes, std::vector<std::string> secrets = {}, size_t step = 1000000) {
+Read ReadAll(const std::string& bytes, std::vector<std::string> secrets = {},
+             size_t step = 1000000) {
   Read read{{}, OutputReader(secrets::Scrubber(secrets))};
   std::vector<v1::LogLine> lines;
   for (size_t at = 0; at < bytes.size(); at += step) {
@@ -94,8 +95,8 @@ TEST(OutputReader, ABrokenOrderIsAWarningAndTheTaskGoesOn) {
 }
 
 TEST(OutputReader, AnOrderMayComeInPartsOfAFrame) {
-  const Read read = ReadAll(Out(R"(::{"outputs":{"a":")", true) + Out(std::string(100'000, 'y'), true) +
-                            Out("\"}}::"));
+  const Read read = ReadAll(Out(R"(::{"outputs":{"a":")", true) +
+                            Out(std::string(100'000, 'y'), true) + Out("\"}}::"));
   EXPECT_THAT(read.texts, IsEmpty());
   ASSERT_EQ(read.reader.vars().size(), 1u);
   EXPECT_EQ(read.reader.vars()[0].value.size(), 100'002u);

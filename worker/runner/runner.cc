@@ -46,16 +46,16 @@ std::vector<std::string> SecretsOf(const v1::Assign& assign) {
 
 struct Runner::State : std::enable_shared_from_this<Runner::State> {
   struct Attempt {
-    std::shared_ptr<TaskAttempt> task;        // One of these.
+    std::shared_ptr<TaskAttempt> task;  // One of these.
     std::shared_ptr<ScriptJob> script;
-    std::string workspace;                    // Folder of a workspace lease.
+    std::string workspace;  // Folder of a workspace lease.
 
     v1::LeaseToken token;
     bool stopping = false;
     bool timed_out = false;
     bool abandoned = false;
-    bool ended = false;                       // OnEnd was told.
-    bool started = false;                     // The shim runs.
+    bool ended = false;    // OnEnd was told.
+    bool started = false;  // The shim runs.
     int64_t timeout_micros = 0;
     int64_t started_micros = 0;
     TimerId timer = kNoTimer;
@@ -66,15 +66,14 @@ struct Runner::State : std::enable_shared_from_this<Runner::State> {
   struct News {
     TokenKey key;
     std::vector<v1::LogLine> lines;
-    int64_t bytes = 0;                        // Of the watcher.
+    int64_t bytes = 0;  // Of the watcher.
     std::optional<v1::Metric> metric;
     std::optional<v1::Result> result;
     std::optional<absl::StatusOr<int>> prepared;
     std::optional<ExitStatus> exit;
   };
 
-  State(Options options, Clock& clock, Executor& executor, Files& files,
-        const TypeRegistry& types)
+  State(Options options, Clock& clock, Executor& executor, Files& files, const TypeRegistry& types)
       : options(std::move(options)), clock(clock), executor(executor), files(files), types(types) {}
 
   std::string AttemptsFolder() const { return options.folder + "/attempts"; }
@@ -160,14 +159,14 @@ struct Runner::State : std::enable_shared_from_this<Runner::State> {
     if (attempt.timeout_micros > 0) {
       attempt.timer = executor.PostAt(absl::Microseconds(attempt.timeout_micros),
                                       [weak = weak_from_this(), key] {
-        auto self = weak.lock();
-        if (self == nullptr) return;
-        auto it = self->attempts.find(key);
-        if (it == self->attempts.end() || it->second.ended) return;
-        it->second.timed_out = true;
-        it->second.timer = kNoTimer;
-        self->StopTask(key, it->second);
-      });
+                                        auto self = weak.lock();
+                                        if (self == nullptr) return;
+                                        auto it = self->attempts.find(key);
+                                        if (it == self->attempts.end() || it->second.ended) return;
+                                        it->second.timed_out = true;
+                                        it->second.timer = kNoTimer;
+                                        self->StopTask(key, it->second);
+                                      });
     }
     return absl::OkStatus();
   }
@@ -214,8 +213,8 @@ struct Runner::State : std::enable_shared_from_this<Runner::State> {
 
   void Watch(const TokenKey& key, Attempt& attempt, int pid, const std::string& start) {
     attempt.started = true;
-    attempt.reader = std::make_shared<OutputReader>(
-        secrets::Scrubber(SecretsOf(attempt.script->assign)));
+    attempt.reader =
+        std::make_shared<OutputReader>(secrets::Scrubber(SecretsOf(attempt.script->assign)));
     Watcher::Subject subject;
     subject.folder = attempt.script->folder;
     subject.pid = pid;
@@ -264,7 +263,8 @@ struct Runner::State : std::enable_shared_from_this<Runner::State> {
     folder.SendDeadline(absl::Nanoseconds(attempt.script->deadline_ns.load()));
   }
 
-  // A shim that has only just started does not listen yet: the order is given again until it is over.
+  // A shim that has only just started does not listen yet: the order is given again until it is
+  // over.
   void OrderUntilHeard(const TokenKey& key, bool abandon) {
     auto it = attempts.find(key);
     if (it == attempts.end() || !it->second.started || it->second.ended) return;
@@ -350,13 +350,13 @@ struct Runner::State : std::enable_shared_from_this<Runner::State> {
   Files& files;
   const TypeRegistry& types;
   Listener* listener = nullptr;
-  std::map<TokenKey, Attempt> attempts;       // Of the strand alone.
+  std::map<TokenKey, Attempt> attempts;  // Of the strand alone.
 
   Mutex mutex;
   std::vector<News> queue ABSL_GUARDED_BY(mutex);
   bool posted ABSL_GUARDED_BY(mutex) = false;
 
-  std::unique_ptr<ThreadPool> pool;           // These two end first.
+  std::unique_ptr<ThreadPool> pool;  // These two end first.
   std::unique_ptr<Watcher> watcher;
 };
 
@@ -389,9 +389,7 @@ std::vector<Spawn::Found> Runner::Recover(Listener* listener) {
   std::set<std::string> workspaces;
   for (const std::string& name : NamesIn(state.AttemptsFolder())) {
     const AttemptFolder folder(state.AttemptsFolder() + "/" + name);
-    const auto remove = [&] {
-      state.RunOnPool([folder] { folder.Remove(); });
-    };
+    const auto remove = [&] { state.RunOnPool([folder] { folder.Remove(); }); };
     auto assign = folder.ReadAssign();
     auto type = assign.ok() ? state.types.scripts.find(assign->type()) : state.types.scripts.end();
     if (!assign.ok() || type == state.types.scripts.end() || folder.Forbid()) {

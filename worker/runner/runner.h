@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
-#include "worker/runner/files.h"
+#include "worker/session/files.h"
 #include "worker/runner/script_job.h"
 #include "worker/runner/types.h"
 #include "worker/session/spawn.h"
@@ -25,9 +25,9 @@ namespace orch::worker {
 class Runner final : public Spawn {
  public:
   struct Options {
-    std::string folder;               // Holds attempts/ and workspaces/; exists.
-    ScriptHost host;                  // `workspaces` is set by the runner.
-    int thread_count = 4;             // Of the pool.
+    std::string folder;    // Holds attempts/ and workspaces/; exists.
+    ScriptHost host;       // `workspaces` is set by the runner.
+    int thread_count = 4;  // Of the pool.
     int attempt_count_max = 4'000;
     // How long a task in C++ may take to notice that it was stopped.
     absl::Duration stop_grace = absl::Seconds(5);

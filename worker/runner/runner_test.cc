@@ -261,12 +261,15 @@ TEST_F(RunnerTest, AnExitCodeFailsAndKeepsOutputs) {
 TEST_F(RunnerTest, FailFastDecidesWhichCommandCounts) {
   {
     Worker worker(folder);
-    EXPECT_EQ(worker.Run(Assign("scripts.shell.Commands",
-                                R"({"commands":["false","true"]})")).state(), v1::FAILED);
+    EXPECT_EQ(
+        worker.Run(Assign("scripts.shell.Commands", R"({"commands":["false","true"]})")).state(),
+        v1::FAILED);
   }
   Worker worker(folder);
-  EXPECT_EQ(worker.Run(Assign("scripts.shell.Commands",
-                              R"({"commands":["false","true"],"failFast":false})")).state(),
+  EXPECT_EQ(worker
+                .Run(Assign("scripts.shell.Commands",
+                            R"({"commands":["false","true"],"failFast":false})"))
+                .state(),
             v1::SUCCESS);
 }
 
@@ -276,8 +279,10 @@ TEST_F(RunnerTest, StderrMakesAWarningUnlessToldNot) {
     EXPECT_EQ(worker.Run(Shell("echo oops >&2")).state(), v1::WARNING);
   }
   Worker worker(folder);
-  EXPECT_EQ(worker.Run(Assign("scripts.shell.Commands",
-                              R"({"commands":["echo oops >&2"],"warningOnStdErr":false})")).state(),
+  EXPECT_EQ(worker
+                .Run(Assign("scripts.shell.Commands",
+                            R"({"commands":["echo oops >&2"],"warningOnStdErr":false})"))
+                .state(),
             v1::SUCCESS);
 }
 
@@ -292,9 +297,9 @@ TEST_F(RunnerTest, APythonScriptRunsWithJsonLiterals) {
 
 TEST_F(RunnerTest, APythonCommandFindsPython) {
   Worker worker(folder);
-  const v1::Result result = worker.Run(Assign(
-      "scripts.python.Commands",
-      R"json({"inputFiles":{"main.py":"print(6*7)"},"commands":["python main.py"]})json"));
+  const v1::Result result = worker.Run(
+      Assign("scripts.python.Commands",
+             R"json({"inputFiles":{"main.py":"print(6*7)"},"commands":["python main.py"]})json"));
   EXPECT_EQ(result.state(), v1::SUCCESS) << result.DebugString();
   EXPECT_THAT(worker.heard.Texts(), ElementsAre("42"));
 }
@@ -322,8 +327,9 @@ TEST_F(RunnerTest, MarkersBecomePathsOfTheFolder) {
       "test orch-late:n:workingDir; = \"$WORKING_DIR\" && pwd && "
       "echo hi > orch-late:n:outputDir;/f.txt && echo x > orch-late:n:outputFiles:612e747874;");
   assign.set_marker_nonce("n");
-  assign.mutable_config()->set_utf8(assign.config().utf8().substr(0, assign.config().utf8().size() - 1) +
-                                    R"(,"outputFiles":["a.txt"]})");
+  assign.mutable_config()->set_utf8(
+      assign.config().utf8().substr(0, assign.config().utf8().size() - 1) +
+      R"(,"outputFiles":["a.txt"]})");
   const v1::Result result = worker.Run(assign);
   EXPECT_EQ(result.state(), v1::SUCCESS) << result.DebugString();
   EXPECT_THAT(result.outputs().utf8(), HasSubstr("\"f.txt\":"));
@@ -361,8 +367,10 @@ TEST_F(RunnerTest, ATimeoutFailsAndLeavesNoDescendant) {
   Runner::Options options;
   options.host.grace = absl::Milliseconds(200);
   Worker worker(folder, options);
-  v1::Assign assign = Shell("sh -c 'trap \"\" TERM; echo $$ > " + folder + "/pid1; sleep 60' & "
-                            "setsid sh -c 'echo $$ > " + folder + "/pid2; sleep 60' & sleep 60");
+  v1::Assign assign = Shell("sh -c 'trap \"\" TERM; echo $$ > " + folder +
+                            "/pid1; sleep 60' & "
+                            "setsid sh -c 'echo $$ > " +
+                            folder + "/pid2; sleep 60' & sleep 60");
   assign.mutable_timeout()->set_micros(1'000'000);
   const v1::Result result = worker.Run(assign);
   EXPECT_EQ(result.state(), v1::FAILED);
@@ -374,8 +382,9 @@ TEST_F(RunnerTest, ATimeoutFailsAndLeavesNoDescendant) {
 
 TEST_F(RunnerTest, AStopKillsAllDescendants) {
   Worker worker(folder);
-  ASSERT_THAT(worker.Start(Shell("setsid sleep 60 & echo $! > " + folder + "/child; echo up; wait")),
-              IsOk());
+  ASSERT_THAT(
+      worker.Start(Shell("setsid sleep 60 & echo $! > " + folder + "/child; echo up; wait")),
+      IsOk());
   ASSERT_TRUE(worker.heard.WaitForLine("up"));
   const int child = NumberIn(folder + "/child");
   worker.On([&] { worker.runner->Stop(Token("a"), v1::Stop::KILLED_BY_USER); });
@@ -387,7 +396,8 @@ TEST_F(RunnerTest, AStopAtOnceStartsNothingOrKillsIt) {
   Worker worker(folder);
   worker.On([&] {
     ASSERT_THAT(worker.runner->Start(Shell("sleep 60"), worker.clock.Boottime() + absl::Minutes(1),
-                                     &worker.heard), IsOk());
+                                     &worker.heard),
+                IsOk());
     worker.runner->Stop(Token("a"), v1::Stop::KILLED_BY_USER);
   });
   EXPECT_EQ(worker.heard.WaitForResult().state(), v1::KILLED);
@@ -416,8 +426,9 @@ TEST_F(RunnerTest, TheShimKillsAtTheDeadlineWithoutAnyWorker) {
   int child = 0;
   {
     Worker worker(folder);
-    ASSERT_THAT(worker.Start(Shell("echo $$ > " + folder + "/child; echo up; sleep 60"),
-                             absl::Seconds(2)), IsOk());
+    ASSERT_THAT(
+        worker.Start(Shell("echo $$ > " + folder + "/child; echo up; sleep 60"), absl::Seconds(2)),
+        IsOk());
     ASSERT_TRUE(worker.heard.WaitForLine("up"));
     child = NumberIn(folder + "/child");
   }
@@ -429,9 +440,8 @@ TEST_F(RunnerTest, ADeadlineThatMovesKeepsTheScriptAlive) {
   Worker worker(folder);
   ASSERT_THAT(worker.Start(Shell("echo up; sleep 2; echo late"), absl::Milliseconds(1500)), IsOk());
   ASSERT_TRUE(worker.heard.WaitForLine("up"));
-  worker.On([&] {
-    worker.runner->SetDeadline(Token("a"), worker.clock.Boottime() + absl::Minutes(1));
-  });
+  worker.On(
+      [&] { worker.runner->SetDeadline(Token("a"), worker.clock.Boottime() + absl::Minutes(1)); });
   EXPECT_EQ(worker.heard.WaitForResult().state(), v1::SUCCESS);
   EXPECT_THAT(worker.heard.Texts(), ElementsAre("up", "late"));
 }
@@ -483,8 +493,10 @@ TEST_F(KilledWorkerTest, TheNextWorkerReadsOnAndReports) {
 }
 
 TEST_F(KilledWorkerTest, WhatEndedMeanwhileIsReportedAsWell) {
-  const int child = StartChild("touch " + folder + "/up; while kill -0 $PPID; do "
-                               "[ -e " + folder + "/go ] && break; sleep 0.05; done; echo done");
+  const int child = StartChild("touch " + folder +
+                               "/up; while kill -0 $PPID; do "
+                               "[ -e " +
+                               folder + "/go ] && break; sleep 0.05; done; echo done");
   for (int i = 0; i < 400 && !std::filesystem::exists(folder + "/up"); ++i) ::usleep(25'000);
   Kill(child);
   std::ofstream(folder + "/go") << "";
@@ -532,34 +544,36 @@ TEST_F(RunnerTest, AShimThatIsKilledFailsTheAttemptAndItsScriptGoes) {
 
 TEST_F(RunnerTest, ManyLinesKeepTheirOrderAndNoneIsLost) {
   Worker worker(folder);
-  const v1::Result result = worker.Run(Shell("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done"));
+  const v1::Result result =
+      worker.Run(Shell("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done"));
   EXPECT_EQ(result.state(), v1::SUCCESS);
   const std::vector<std::string> texts = worker.heard.Texts();
   ASSERT_EQ(texts.size(), 20'000u);
-  for (int i = 0; i < 20'000; ++i) ASSERT_EQ(texts[static_cast<size_t>(i)], "line " + std::to_string(i));
+  for (int i = 0; i < 20'000; ++i)
+    ASSERT_EQ(texts[static_cast<size_t>(i)], "line " + std::to_string(i));
 }
 
 TEST_F(RunnerTest, LargeOutputsGoAsAFileAndHugeOnesFail) {
   {
     Worker worker(folder);
-    const v1::Result result = worker.Run(
-        Shell("printf '::{\"outputs\":{\"x\":\"'; head -c 400000 /dev/zero | tr '\\0' y; printf '\"}}::'"));
+    const v1::Result result =
+        worker.Run(Shell("printf '::{\"outputs\":{\"x\":\"'; head -c 400000 /dev/zero | tr '\\0' "
+                         "y; printf '\"}}::'"));
     EXPECT_EQ(result.state(), v1::SUCCESS) << result.DebugString();
     EXPECT_FALSE(result.has_outputs());
     EXPECT_GT(Worker::files().Get(result.outputs_uri()).size(), 400'000u);
   }
   Worker worker(folder);
-  const v1::Result result = worker.Run(Shell(
-      "for i in 1 2 3; do printf '::{\"outputs\":{\"x'$i'\":\"'; head -c 7000000 /dev/zero | "
-      "tr '\\0' y; printf '\"}}::\\n'; done"));
+  const v1::Result result = worker.Run(
+      Shell("for i in 1 2 3; do printf '::{\"outputs\":{\"x'$i'\":\"'; head -c 7000000 /dev/zero | "
+            "tr '\\0' y; printf '\"}}::\\n'; done"));
   EXPECT_EQ(result.state(), v1::FAILED);
   EXPECT_EQ(result.error().code(), "OUTPUT_TOO_LARGE");
 }
 
 TEST_F(RunnerTest, ALongScriptIsNoArgument) {
   Worker worker(folder);
-  const v1::Result result = worker.Run(
-      Shell("true # " + std::string(300'000, 'x')));
+  const v1::Result result = worker.Run(Shell("true # " + std::string(300'000, 'x')));
   EXPECT_EQ(result.state(), v1::SUCCESS) << result.error().message();
 }
 
@@ -574,8 +588,8 @@ TEST_F(RunnerTest, WhatCannotStartSaysWhy) {
   }
   {
     Worker worker(folder);
-    const v1::Result result = worker.Run(Assign(
-        "scripts.shell.Commands", R"({"commands":["true"],"inputFiles":{"../x":"y"}})"));
+    const v1::Result result = worker.Run(
+        Assign("scripts.shell.Commands", R"({"commands":["true"],"inputFiles":{"../x":"y"}})"));
     EXPECT_EQ(result.state(), v1::FAILED);
     EXPECT_THAT(result.error().message(), HasSubstr("../x"));
   }
@@ -614,7 +628,8 @@ TEST_F(RunnerTest, AWorkspaceIsSharedAndGoesWithItsLease) {
   ASSERT_THAT(worker.Start(second), IsOk());
   EXPECT_TRUE(worker.heard.WaitForLine("shared"));
   worker.On([&] { worker.runner->Stop(Token("w"), v1::Stop::SUPERSEDED); });
-  for (int i = 0; i < 400 && !std::filesystem::is_empty(folder + "/workspaces"); ++i) ::usleep(25'000);
+  for (int i = 0; i < 400 && !std::filesystem::is_empty(folder + "/workspaces"); ++i)
+    ::usleep(25'000);
   EXPECT_TRUE(std::filesystem::is_empty(folder + "/workspaces"));
 }
 
@@ -632,8 +647,7 @@ TEST_F(RunnerTest, ConcatJoinsFilesWithASeparatorAfterEach) {
 
 TEST_F(RunnerTest, ConcatRefusesWhatIsNoAddress) {
   Worker worker(folder);
-  const v1::Result result =
-      worker.Run(Assign("storage.Concat", R"({"files":["/etc/passwd"]})"));
+  const v1::Result result = worker.Run(Assign("storage.Concat", R"({"files":["/etc/passwd"]})"));
   EXPECT_EQ(result.state(), v1::FAILED);
   EXPECT_THAT(result.error().message(), HasSubstr("kestra://"));
 }

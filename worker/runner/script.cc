@@ -56,7 +56,8 @@ absl::StatusOr<bool> BoolOf(const std::string& name, const std::string& json, bo
 }
 
 bool NamesDocker(std::string type) {
-  std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return tolower(c); });
+  std::transform(type.begin(), type.end(), type.begin(),
+                 [](unsigned char c) { return tolower(c); });
   return type.find("docker") != std::string::npos;
 }
 
@@ -117,7 +118,8 @@ absl::StatusOr<ScriptConfig> ReadScriptConfig(const ScriptType& type, const std:
       const auto runner = ReadJsonObject(value);
       if (!runner.ok()) return BadProperty(name, "must be a map");
       if (const std::string* runner_type = FindMember(*runner, "type")) {
-        config.wants_docker = config.wants_docker || NamesDocker(ScalarText(*runner_type).value_or(""));
+        config.wants_docker =
+            config.wants_docker || NamesDocker(ScalarText(*runner_type).value_or(""));
       }
     } else if (name == "runner" && value != "null") {
       config.output_directory = true;  // As flows of that time expect.
@@ -152,7 +154,8 @@ std::vector<std::string> AddressesIn(const std::string& text) {
 bool IsShell(const std::vector<std::string>& interpreter) {
   if (interpreter.size() < 2 || interpreter.back() != "-c") return false;
   const std::string& path = interpreter.front();
-  const std::string name = path.substr(path.rfind('/') == std::string::npos ? 0 : path.rfind('/') + 1);
+  const std::string name =
+      path.substr(path.rfind('/') == std::string::npos ? 0 : path.rfind('/') + 1);
   return name == "sh" || name == "bash" || name == "dash" || name == "zsh" || name == "ksh" ||
          name == "ash";
 }

@@ -18,9 +18,9 @@ struct ScriptConfig {
   std::string script;
   std::vector<std::string> interpreter = {"/bin/sh", "-c"};
   std::vector<std::pair<std::string, std::string>> env;
-  std::vector<std::pair<std::string, std::string>> namespace_files;   // Path, address.
-  std::vector<std::pair<std::string, std::string>> input_files;       // Path, text or address.
-  std::vector<std::string> output_files;                              // Globs.
+  std::vector<std::pair<std::string, std::string>> namespace_files;  // Path, address.
+  std::vector<std::pair<std::string, std::string>> input_files;      // Path, text or address.
+  std::vector<std::string> output_files;                             // Globs.
   bool output_directory = false;
   bool fail_fast = true;
   bool warning_on_stderr = true;

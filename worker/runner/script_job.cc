@@ -35,7 +35,7 @@ namespace {
 constexpr size_t kConfigBytesMax = 16 << 20;
 constexpr size_t kOutputBytesInline = 256 << 10;
 constexpr size_t kOutputBytesMax = 16 << 20;
-constexpr size_t kArgumentBytesMax = 100 << 10;   // The kernel takes 128 KiB in one argument.
+constexpr size_t kArgumentBytesMax = 100 << 10;  // The kernel takes 128 KiB in one argument.
 constexpr size_t kEnvironmentBytesMax = 1 << 20;
 constexpr size_t kOutputFileCountMax = 10'000;
 
@@ -65,7 +65,8 @@ std::optional<std::string> InPath(const std::string& name, const std::string& pa
   return std::nullopt;
 }
 
-bool HoldsAnyOf(const std::string& text, const google::protobuf::RepeatedPtrField<std::string>& all) {
+bool HoldsAnyOf(const std::string& text,
+                const google::protobuf::RepeatedPtrField<std::string>& all) {
   return std::any_of(all.begin(), all.end(), [&](const std::string& one) {
     return !one.empty() && text.find(one) != std::string::npos;
   });
@@ -80,8 +81,7 @@ std::string ReplaceAll(std::string text, const std::string& from, const std::str
 
 class Preparation {
  public:
-  Preparation(const ScriptHost& host, ScriptJob& job, Files& files,
-              std::vector<v1::LogLine>* lines)
+  Preparation(const ScriptHost& host, ScriptJob& job, Files& files, std::vector<v1::LogLine>* lines)
       : host_(host), job_(job), files_(files), lines_(lines), work_(WorkFolderOf(host, job)) {}
 
   absl::StatusOr<int> Run(absl::Duration now) {
@@ -106,7 +106,8 @@ class Preparation {
     ORCH_ASSIGN_OR_RETURN(config_, ReadScriptConfig(*job_.type, json));
     if (config_.wants_docker) {
       if (!host_.docker_as_process) {
-        return BadProperty("taskRunner", "this worker has no Docker runner; use "
+        return BadProperty("taskRunner",
+                           "this worker has no Docker runner; use "
                            "io.kestra.plugin.core.runner.Process, or start the worker with "
                            "--task-runner process");
       }
@@ -154,9 +155,11 @@ class Preparation {
         ORCH_RETURN_IF_ERROR(Download(content, path));
       } else if (only_addresses || content.starts_with("nsfile://") ||
                  content.starts_with("file://")) {
-        return BadProperty("inputFiles", absl::StrFormat(
-            "'%s' cannot be fetched by this worker; use an address that begins with kestra://",
-            content.substr(0, 200)));
+        return BadProperty(
+            "inputFiles",
+            absl::StrFormat(
+                "'%s' cannot be fetched by this worker; use an address that begins with kestra://",
+                content.substr(0, 200)));
       } else {
         ORCH_RETURN_IF_ERROR(WriteText(path, content, 0600));
       }
@@ -177,9 +180,8 @@ class Preparation {
         auto it = local.find(address);
         if (it == local.end()) {
           const std::string name = address.substr(address.rfind('/') + 1);
-          const std::string path =
-              job_.folder.files() + "/" + std::to_string(local.size()) + "-" +
-              (name.empty() ? "file" : name.substr(0, 100));
+          const std::string path = job_.folder.files() + "/" + std::to_string(local.size()) + "-" +
+                                   (name.empty() ? "file" : name.substr(0, 100));
           ORCH_RETURN_IF_ERROR(Download(address, path));
           it = local.emplace(address, path).first;
         }
@@ -356,9 +358,12 @@ void SetOutputs(const std::string& outputs, Files& files, const std::string& scr
     return;
   }
   if (outputs.size() > kOutputBytesMax) {
-    return Fail("OUTPUT_TOO_LARGE", absl::StrFormat(
-        "the outputs have %d bytes; at most 16 MiB are kept. Write large data to a file and name it "
-        "in outputFiles", outputs.size()), result);
+    return Fail("OUTPUT_TOO_LARGE",
+                absl::StrFormat("the outputs have %d bytes; at most 16 MiB are kept. Write large "
+                                "data to a file and name it "
+                                "in outputFiles",
+                                outputs.size()),
+                result);
   }
   absl::Status status = WriteText(scratch_path, outputs, 0600);
   if (status.ok()) {
@@ -369,8 +374,9 @@ void SetOutputs(const std::string& outputs, Files& files, const std::string& scr
     }
     status = uri.status();
   }
-  Fail("OUTPUT_LOST", absl::StrFormat("the outputs could not be stored: %s",
-                                      std::string(status.message())), result);
+  Fail("OUTPUT_LOST",
+       absl::StrFormat("the outputs could not be stored: %s", std::string(status.message())),
+       result);
 }
 
 v1::Result Collect(const ScriptHost& host, ScriptJob& job, Files& files, const ExitStatus& exit,
@@ -409,8 +415,10 @@ v1::Result Collect(const ScriptHost& host, ScriptJob& job, Files& files, const E
       return result;
   }
   if (reader.vars_too_large()) {
-    Fail("OUTPUT_TOO_LARGE", "the outputs exceed 16 MiB. Write large data to a file and name it in "
-         "outputFiles", &result);
+    Fail("OUTPUT_TOO_LARGE",
+         "the outputs exceed 16 MiB. Write large data to a file and name it in "
+         "outputFiles",
+         &result);
     return result;
   }
 
@@ -424,8 +432,9 @@ v1::Result Collect(const ScriptHost& host, ScriptJob& job, Files& files, const E
     status = UploadFiles(job.folder.outputs(), {"**"}, job.assign.token(), files, &uploaded);
   }
   if (!status.ok() && (result.state() == v1::SUCCESS || result.state() == v1::WARNING)) {
-    Fail("OUTPUT_FILES", absl::StrFormat("the output files could not be stored: %s",
-                                         std::string(status.message())), &result);
+    Fail("OUTPUT_FILES",
+         absl::StrFormat("the output files could not be stored: %s", std::string(status.message())),
+         &result);
   }
   std::string outputs = "{\"vars\":{";
   for (size_t i = 0; i < reader.vars().size(); ++i) {

@@ -11,18 +11,18 @@
 #include "absl/time/time.h"
 #include "orch/v1/worker.pb.h"
 #include "worker/runner/attempt_folder.h"
-#include "worker/runner/files.h"
+#include "worker/session/files.h"
 #include "worker/runner/output_reader.h"
 #include "worker/runner/types.h"
 
 namespace orch::worker {
 
 struct ScriptHost {
-  std::string shim;                          // Path of orch-shim.
-  std::string workspaces;                    // Folder of the workspaces.
-  std::vector<std::string> pass_env;         // Names, besides PATH HOME LANG TZ TMPDIR.
-  bool docker_as_process = false;            // Run what names Docker all the same.
-  absl::Duration grace = absl::Seconds(5);   // From SIGTERM to SIGKILL.
+  std::string shim;                         // Path of orch-shim.
+  std::string workspaces;                   // Folder of the workspaces.
+  std::vector<std::string> pass_env;        // Names, besides PATH HOME LANG TZ TMPDIR.
+  bool docker_as_process = false;           // Run what names Docker all the same.
+  absl::Duration grace = absl::Seconds(5);  // From SIGTERM to SIGKILL.
   int64_t output_bytes_max = 1 << 30;
 };
 
@@ -34,8 +34,8 @@ struct ScriptJob {
   v1::Assign assign;
   const ScriptType* type;
   AttemptFolder folder;
-  std::atomic<bool> stop = false;            // Do not start any more.
-  std::atomic<int64_t> deadline_ns = 0;      // Boot time.
+  std::atomic<bool> stop = false;        // Do not start any more.
+  std::atomic<int64_t> deadline_ns = 0;  // Boot time.
   int64_t started_micros = 0;
 };
 

@@ -53,16 +53,18 @@ TEST(ScriptConfig, NamesThePropertyThatIsWrong) {
 }
 
 TEST(ScriptConfig, KnowsDockerByAnyOfItsNames) {
-  for (const char* json :
-       {R"({"commands":["a"],"taskRunner":{"type":"io.kestra.plugin.scripts.runner.docker.Docker"}})",
-        R"({"commands":["a"],"runner":"DOCKER"})"}) {
+  for (
+      const char* json :
+      {R"({"commands":["a"],"taskRunner":{"type":"io.kestra.plugin.scripts.runner.docker.Docker"}})",
+       R"({"commands":["a"],"runner":"DOCKER"})"}) {
     ORCH_ASSERT_OK_AND_ASSIGN(const ScriptConfig config, ReadScriptConfig(Commands(), json));
     EXPECT_TRUE(config.wants_docker);
   }
   ORCH_ASSERT_OK_AND_ASSIGN(
       const ScriptConfig config,
-      ReadScriptConfig(Commands(),
-                       R"({"commands":["a"],"taskRunner":{"type":"io.kestra.plugin.core.runner.Process"}})"));
+      ReadScriptConfig(
+          Commands(),
+          R"({"commands":["a"],"taskRunner":{"type":"io.kestra.plugin.core.runner.Process"}})"));
   EXPECT_FALSE(config.wants_docker);
 }
 

@@ -8,7 +8,7 @@
 #include "orch/task.h"
 #include "orch/v1/worker.pb.h"
 #include "secrets/scrubber.h"
-#include "worker/runner/files.h"
+#include "worker/session/files.h"
 
 namespace orch::worker {
 

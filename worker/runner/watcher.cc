@@ -68,8 +68,8 @@ void Watcher::Loop() {
   while (!stopping_) {
     const int64_t left = std::max<int64_t>(0, next_tick - MonotonicMs());
     epoll_event events[64];
-    const int count = ::epoll_wait(epoll_.get(), events, 64,
-                                   backlog_ ? kBacklogMs : static_cast<int>(left));
+    const int count =
+        ::epoll_wait(epoll_.get(), events, 64, backlog_ ? kBacklogMs : static_cast<int>(left));
     std::vector<Subject> incoming;
     std::vector<uint64_t> due;
     for (int i = 0; i < std::max(count, 0); ++i) {

@@ -24,11 +24,11 @@ class Watcher {
  public:
   struct Subject {
     AttemptFolder folder{""};
-    int pid = 0;                     // Of the shim.
-    std::string start;               // Of a shim that is no child of this process.
+    int pid = 0;        // Of the shim.
+    std::string start;  // Of a shim that is no child of this process.
     std::shared_ptr<OutputReader> reader;
     std::function<void(std::vector<v1::LogLine>, int64_t bytes)> lines;
-    std::function<void(ExitStatus)> ended;   // Last call, after all lines.
+    std::function<void(ExitStatus)> ended;  // Last call, after all lines.
   };
 
   Watcher();
@@ -46,13 +46,13 @@ class Watcher {
     UniqueFd pidfd;
     UniqueFd output;
     int inotify = -1;
-    bool gone = false;               // The shim has exited.
+    bool gone = false;  // The shim has exited.
   };
 
   void Loop();
   void Add(Subject subject);
   void Service(uint64_t id);
-  bool ReadOn(Watched& watched);     // False: there is more, later.
+  bool ReadOn(Watched& watched);  // False: there is more, later.
   void Reap();
 
   std::atomic<int64_t> on_their_way_ = 0;

@@ -39,7 +39,8 @@ class ManualExecutor final : public Executor {
     const absl::Duration until = clock_.Boottime() + span;
     while (!queue_.empty() && queue_.begin()->first.first <= until) {
       auto node = queue_.extract(queue_.begin());
-      if (node.key().first > clock_.Boottime()) clock_.Advance(node.key().first - clock_.Boottime());
+      if (node.key().first > clock_.Boottime())
+        clock_.Advance(node.key().first - clock_.Boottime());
       node.mapped()();
     }
     if (until > clock_.Boottime()) clock_.Advance(until - clock_.Boottime());

@@ -1,10 +1,11 @@
-// Link is the worker's one line to the control plane: it dials, carries messages both ways, and says
-// when it is cut.
+// Link is the worker's one line to the control plane: it dials, carries messages both ways, and
+// says when it is cut.
 //
 // Invariant: at most one connection at a time. After Close, and after OnClosed, the listener hears
 // nothing more of that connection.
 //
-// Threads     All calls, and all calls of the listener, are made on the session's strand; a listener
+// Threads     All calls, and all calls of the listener, are made on the session's strand; a
+// listener
 //             is never called inside a call of the link.
 // Memory      Keeps one message that is being written.
 #pragma once

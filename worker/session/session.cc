@@ -12,7 +12,7 @@ namespace {
 constexpr int kProtocol = 1;
 constexpr size_t kEndedTokenCountMax = 10'000;
 constexpr size_t kMetricCountMax = 10'000;
-constexpr size_t kAppendBytes = 256 << 10;   // Of lines that the spool takes at once.
+constexpr size_t kAppendBytes = 256 << 10;  // Of lines that the spool takes at once.
 constexpr absl::Duration kBackoffMin = absl::Milliseconds(100);
 constexpr absl::Duration kBackoffMax = absl::Seconds(5);
 
@@ -40,8 +40,8 @@ Session::Session(Options options, Clock& clock, Random& random, Executor& execut
 
 Session::~Session() {
   *alive_ = false;
-  for (TimerId* timer : {&reconnect_timer_, &welcome_timer_, &renewal_timer_, &deadline_timer_,
-                         &drain_timer_}) {
+  for (TimerId* timer :
+       {&reconnect_timer_, &welcome_timer_, &renewal_timer_, &deadline_timer_, &drain_timer_}) {
     Disarm(timer);
   }
   if (open_) link_.Close();
@@ -85,8 +85,8 @@ void Session::Start() {
     }
     Lease& lease = leases_[key];
     lease.subject = found.assign.subject();
-    lease.offline = found.assign.has_offline() ? absl::Microseconds(found.assign.offline().micros())
-                                               : offline_;
+    lease.offline =
+        found.assign.has_offline() ? absl::Microseconds(found.assign.offline().micros()) : offline_;
     lease.heard_at = std::min(now, found.deadline - ttl_ - lease.offline);
     ++running_count_;
     Stream& stream = StreamOf(key);
@@ -535,8 +535,8 @@ void Session::End(const absl::Status& why) {
   ended_ = true;
   if (open_) link_.Close();
   open_ = welcomed_ = writing_ = false;
-  for (TimerId* timer : {&reconnect_timer_, &welcome_timer_, &renewal_timer_, &deadline_timer_,
-                         &drain_timer_}) {
+  for (TimerId* timer :
+       {&reconnect_timer_, &welcome_timer_, &renewal_timer_, &deadline_timer_, &drain_timer_}) {
     Disarm(timer);
   }
   observer_.OnEnded(why);

@@ -1,9 +1,9 @@
 // Session is a worker's side of the conversation with the control plane.
 //
 // It takes leases within its credit, has them worked on, and reports. Three facts hold whatever the
-// line does: an attempt is started at most once; a result is told again until it is acknowledged; and
-// work whose lease may have ended (nothing this worker sent has been answered for ttl + offline, by
-// boot time) is killed, descendants included.
+// line does: an attempt is started at most once; a result is told again until it is acknowledged;
+// and work whose lease may have ended (nothing this worker sent has been answered for ttl +
+// offline, by boot time) is killed, descendants included.
 //
 // A session spans connections: it reconnects by itself (0.1 s to 5 s, with jitter), presents what
 // it holds and resumes. It ends when it was drained or halted, or when it is refused.
@@ -56,20 +56,20 @@ class SessionObserver {
 class Session final : private Link::Listener, private Spawn::Listener {
  public:
   struct Options {
-    std::string worker_id;                 // Stable across restarts of one installation.
-    std::string session;                   // New for every process start.
+    std::string worker_id;  // Stable across restarts of one installation.
+    std::string session;    // New for every process start.
     std::string sdk = "orch-worker (C++)";
     std::string hostname;
     std::string group = "default";
     std::vector<v1::Label> labels;
-    int slots = 4;                         // > 0, at most lease_count_max.
+    int slots = 4;  // > 0, at most lease_count_max.
     std::vector<v1::TypeOffer> types;
     std::vector<v1::CatalogEntry> catalog;  // Sent when its digest is asked for.
-    absl::Duration offline;                // Asked for; the control plane grants.
+    absl::Duration offline;                 // Asked for; the control plane grants.
 
-    int lease_count_max = 2'000;           // Held at once, finished ones included; bounds Hello.
-    int64_t result_bytes_max = 64 << 20;   // Unconfirmed results; no credit beyond.
-    int64_t log_bytes_max = 1 << 20;       // Sent and not acknowledged.
+    int lease_count_max = 2'000;          // Held at once, finished ones included; bounds Hello.
+    int64_t result_bytes_max = 64 << 20;  // Unconfirmed results; no credit beyond.
+    int64_t log_bytes_max = 1 << 20;      // Sent and not acknowledged.
     absl::Duration welcome_timeout = absl::Seconds(10);
     absl::Duration drain_timeout = absl::Seconds(10);  // For acks, once nothing runs any more.
   };
@@ -100,11 +100,11 @@ class Session final : private Link::Listener, private Spawn::Listener {
   // A lease that is worked on, or whose result is not yet acknowledged.
   struct Lease {
     v1::Subject subject;
-    absl::Duration heard_at;   // Sending of the last answered message that covered it.
+    absl::Duration heard_at;  // Sending of the last answered message that covered it.
     absl::Duration offline;
     bool finished = false;
-    bool durable = false;      // The result may be sent.
-    bool sent = false;         // On this connection.
+    bool durable = false;  // The result may be sent.
+    bool sent = false;     // On this connection.
     absl::Duration sent_at;
     v1::Result result;
     int64_t result_bytes = 0;
@@ -112,14 +112,17 @@ class Session final : private Link::Listener, private Spawn::Listener {
   // The lines of an attempt; outlives its lease until they are acknowledged.
   struct Stream {
     v1::LogLevel level_min = v1::LOG_LEVEL_UNSPECIFIED;
-    int64_t last_line = 0;     // Appended.
-    int64_t skip_count = 0;    // Lines a recovered attempt tells again.
+    int64_t last_line = 0;   // Appended.
+    int64_t skip_count = 0;  // Lines a recovered attempt tells again.
     int64_t sent_line = 0;
     int64_t acked_line = 0;
-    struct Chunk { int64_t through; int64_t bytes; };
+    struct Chunk {
+      int64_t through;
+      int64_t bytes;
+    };
     std::deque<Chunk> in_flight;
-    bool queued = false;       // In log_turns_.
-    bool open = true;          // The attempt may still print.
+    bool queued = false;         // In log_turns_.
+    bool open = true;            // The attempt may still print.
     absl::Duration progress_at;  // Of a closed one: last time something moved.
   };
   struct SentRenewal {
@@ -157,14 +160,14 @@ class Session final : private Link::Listener, private Spawn::Listener {
   bool TakeProgress(v1::WorkerMessage* message);
   v1::WorkerMessage MakeHello() const;
   int FreeSlots() const;
-  void Enqueue(v1::WorkerMessage message);   // Small messages; bounded.
+  void Enqueue(v1::WorkerMessage message);  // Small messages; bounded.
   void ReturnLease(const v1::Assign& assign, const std::string& reason);
 
   Stream& StreamOf(const TokenKey& key);
   void QueueStream(const TokenKey& key, Stream& stream);
   void CloseStream(const TokenKey& key);
   void ForgetLease(const TokenKey& key, bool abandon);
-  void Remember(const TokenKey& key);        // As ended: an Assign told again is no news.
+  void Remember(const TokenKey& key);  // As ended: an Assign told again is no news.
 
   absl::Duration DeadlineOf(const Lease& lease) const;
   void Hear(const TokenKey& key, Lease& lease, absl::Duration sent_at);
@@ -193,34 +196,34 @@ class Session final : private Link::Listener, private Spawn::Listener {
 
   std::map<TokenKey, Lease> leases_;
   std::map<TokenKey, Stream> streams_;
-  std::deque<TokenKey> log_turns_;           // Streams with lines to send, in turn.
-  std::deque<TokenKey> results_ready_;       // Durable, not sent on this connection.
-  std::deque<v1::WorkerMessage> outbox_;     // Small messages.
+  std::deque<TokenKey> log_turns_;        // Streams with lines to send, in turn.
+  std::deque<TokenKey> results_ready_;    // Durable, not sent on this connection.
+  std::deque<v1::WorkerMessage> outbox_;  // Small messages.
   std::deque<v1::Metric> metrics_;
-  std::deque<TokenKey> ended_order_;         // Tokens of the recent past, oldest first,
-  std::map<TokenKey, bool> ended_tokens_;    // and the same for look-up.
+  std::deque<TokenKey> ended_order_;       // Tokens of the recent past, oldest first,
+  std::map<TokenKey, bool> ended_tokens_;  // and the same for look-up.
 
-  bool open_ = false;                        // The link was opened and not closed.
+  bool open_ = false;  // The link was opened and not closed.
   bool welcomed_ = false;
   bool writing_ = false;
   bool draining_ = false;
-  bool line_draining_ = false;               // The other side of this line wants to go.
+  bool line_draining_ = false;  // The other side of this line wants to go.
   bool ended_ = false;
   int running_count_ = 0;
   int64_t result_bytes_ = 0;
   int64_t log_bytes_in_flight_ = 0;
-  int64_t received_ = 0;                     // Assignments in this session.
-  int64_t credit_told_ = -1;                 // Free slots + received, as last told.
+  int64_t received_ = 0;      // Assignments in this session.
+  int64_t credit_told_ = -1;  // Free slots + received, as last told.
   bool renewal_due_ = false;
   int64_t renewal_number_ = 0;
-  std::deque<SentRenewal> renewals_;         // Not answered on this connection.
-  absl::Duration heard_at_;                  // Sending of the last answered message.
+  std::deque<SentRenewal> renewals_;  // Not answered on this connection.
+  absl::Duration heard_at_;           // Sending of the last answered message.
   absl::Duration hello_at_;
-  absl::Duration checked_at_;                // Last look at the deadlines,
-  absl::Duration deadline_due_;              // and when the timer calls for the next.
+  absl::Duration checked_at_;    // Last look at the deadlines,
+  absl::Duration deadline_due_;  // and when the timer calls for the next.
   absl::Duration ttl_ = absl::Seconds(30);
   absl::Duration offline_;
-  int failure_count_ = 0;                    // Of connecting, in a row.
+  int failure_count_ = 0;  // Of connecting, in a row.
 
   TimerId reconnect_timer_ = kNoTimer;
   TimerId welcome_timer_ = kNoTimer;

@@ -34,6 +34,7 @@ void Session::RenewalTick() {
     return Disconnect(LineIsSilent(now - renewals_.front().at));
   }
   renewal_due_ = true;
+  credit_told_ = -1;  // Told again, in case it was lost on the way.
   renewal_timer_ = After(ttl_ / 3, [this] { RenewalTick(); });
   ResendOldResults();
   DropStaleStreams();

@@ -7,8 +7,8 @@
 namespace orch::worker {
 namespace {
 
-constexpr int kResultCountMax = 50;               // A message.
-constexpr int64_t kMessageBytesMax = 900 << 10;   // Leaves room for framing below 1 MiB.
+constexpr int kResultCountMax = 50;              // A message.
+constexpr int64_t kMessageBytesMax = 900 << 10;  // Leaves room for framing below 1 MiB.
 constexpr int64_t kLogBytesPerMessage = 256 << 10;
 constexpr int64_t kMetricBytesPerMessage = 128 << 10;
 constexpr size_t kOutboxCountMax = 4'000;

@@ -59,15 +59,16 @@ class SessionTest : public testing::Test {
     Session::Options options = base_options;
     options.worker_id = "w1";
     options.session = "s1";
-    session = std::make_unique<Session>(options, clock, random, executor, *link, spawn, spool,
-                                        observed);
+    session =
+        std::make_unique<Session>(options, clock, random, executor, *link, spawn, spool, observed);
   }
 
   void Welcome(std::vector<v1::Verdict> verdicts = {}) {
     v1::ControlMessage message;
     message.mutable_welcome()->set_session("s1");
     message.mutable_welcome()->mutable_ttl()->set_micros(30'000'000);
-    for (const v1::Verdict& verdict : verdicts) *message.mutable_welcome()->add_verdicts() = verdict;
+    for (const v1::Verdict& verdict : verdicts)
+      *message.mutable_welcome()->add_verdicts() = verdict;
     executor.RunFor();
     link->Receive(message);
     executor.RunFor();
@@ -252,9 +253,9 @@ TEST_F(SessionTest, AnAnsweredRenewalCountsFromItsSending) {
   StartWelcomed();
   Give({Assign("a")});
   const absl::Duration start = clock.Boottime();
-  executor.RunFor(absl::Seconds(10));   // The renewal leaves,
+  executor.RunFor(absl::Seconds(10));  // The renewal leaves,
   std::vector<v1::WorkerMessage> kept = link->sent;
-  executor.RunFor(absl::Seconds(9));    // and its answer takes nine seconds.
+  executor.RunFor(absl::Seconds(9));  // and its answer takes nine seconds.
   link->sent = kept;
   AnswerRenewals();
   EXPECT_EQ(spawn.deadlines[TokenKey(Token("a"))], start + absl::Seconds(10 + 30));

@@ -4,7 +4,8 @@
 // Invariant: a started attempt ends with one OnEnd, unless it was abandoned first. No line, metric
 // or end of an attempt is told after that, or after Abandon.
 //
-// Threads     All calls, and all calls of the listener, are made on the session's strand; a listener
+// Threads     All calls, and all calls of the listener, are made on the session's strand; a
+// listener
 //             is never called inside a call of Spawn.
 // Durability  Attempts that outlive the process are found again by Recover.
 #pragma once
@@ -30,15 +31,15 @@ class Spawn {
     // A measurement; its token is set.
     virtual void OnMetric(v1::Metric metric) = 0;
 
-    // The attempt is over. Token, state, outputs, error and times are set; the listener adds subject
-    // and line count.
+    // The attempt is over. Token, state, outputs, error and times are set; the listener adds
+    // subject and line count.
     virtual void OnEnd(v1::Result result) = 0;
   };
 
   // An attempt of an earlier process that is still at work, or has ended without being reported.
   struct Found {
-    v1::Assign assign;         // As it was given; config may be absent.
-    absl::Duration deadline;   // Boot time at which its lease ends.
+    v1::Assign assign;        // As it was given; config may be absent.
+    absl::Duration deadline;  // Boot time at which its lease ends.
   };
 
   virtual ~Spawn() = default;

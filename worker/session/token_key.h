@@ -15,8 +15,7 @@ struct TokenKey {
   uint64_t fence = 0;
 
   TokenKey() = default;
-  explicit TokenKey(const v1::LeaseToken& token)
-      : attempt(token.attempt()), fence(token.fence()) {}
+  explicit TokenKey(const v1::LeaseToken& token) : attempt(token.attempt()), fence(token.fence()) {}
 
   v1::LeaseToken ToProto() const {
     v1::LeaseToken token;

@@ -1,6 +1,7 @@
 // What a shim and its worker share: files in the attempt's folder.
 //
-//   plan      written by the worker before the shim starts: pairs of NUL-terminated texts, in order:
+//   plan      written by the worker before the shim starts: pairs of NUL-terminated texts, in
+//   order:
 //               arg TEXT …  env NAME=VALUE …  cwd PATH  grace_ms N  deadline_ns N  timeout_ns N
 //               output_bytes_max N. Times are CLOCK_BOOTTIME; 0: none.
 //   pid       made by the shim, exclusively, before it starts anything: "PID START\n", START being
@@ -21,16 +22,16 @@ struct Frame {
   enum Stream : uint8_t {
     kStdout = 1,
     kStderr = 2,
-    kGap = 3,        // What followed was too much: `size` is 0, `micros` counts the lost bytes.
+    kGap = 3,  // What followed was too much: `size` is 0, `micros` counts the lost bytes.
   };
   enum Flag : uint8_t {
-    kPart = 1,       // The line goes on in the stream's next frame.
+    kPart = 1,  // The line goes on in the stream's next frame.
   };
-  uint32_t size = 0;         // Of the text behind the header; without its line break.
+  uint32_t size = 0;  // Of the text behind the header; without its line break.
   uint8_t stream = 0;
   uint8_t flags = 0;
   uint16_t reserved = 0;
-  int64_t micros = 0;        // Wall time since 1970.
+  int64_t micros = 0;  // Wall time since 1970.
 };
 static_assert(sizeof(Frame) == 16);
 

@@ -38,11 +38,11 @@ struct Plan {
   int64_t output_bytes_max = 0;
 };
 
-int folder = -1;                // The attempt's folder.
+int folder = -1;  // The attempt's folder.
 int output = -1;
 int64_t output_bytes = 0;
 int64_t lost_bytes = 0;
-char buffer[kBufferBytes];      // Frames to be appended.
+char buffer[kBufferBytes];  // Frames to be appended.
 size_t buffered = 0;
 
 int64_t Boottime() {
@@ -76,7 +76,8 @@ int64_t WallMicros() {
   Finish("failed", "code", 127, message);
 }
 
-// ---- Plan ------------------------------------------------------------------------------------------
+// ---- Plan
+// ------------------------------------------------------------------------------------------
 
 Plan ReadPlan() {
   const int fd = openat(folder, "plan", O_RDONLY | O_CLOEXEC);
@@ -139,7 +140,8 @@ bool ClaimPid() {
   return claimed;
 }
 
-// ---- Output ------------------------------------------------------------------------------------------
+// ---- Output
+// ------------------------------------------------------------------------------------------
 
 void Flush() {
   size_t done = 0;
@@ -171,11 +173,12 @@ struct Pipe {
   uint8_t stream = 0;
   char line[kFrameSizeMax];
   uint32_t size = 0;
-  bool part = false;        // The line began in an earlier frame.
+  bool part = false;  // The line began in an earlier frame.
 };
 
 void PutLine(Pipe* pipe, bool complete, int64_t output_bytes_max) {
-  const int64_t planned = output_bytes + static_cast<int64_t>(buffered + pipe->size + sizeof(Frame));
+  const int64_t planned =
+      output_bytes + static_cast<int64_t>(buffered + pipe->size + sizeof(Frame));
   if (output_bytes_max > 0 && planned > output_bytes_max) {
     lost_bytes += pipe->size + 1;
     // A line that was begun must end, or the next would be joined to it.
@@ -225,7 +228,8 @@ void Drain(Pipe* pipe, int64_t output_bytes_max) {
   }
 }
 
-// ---- Descendants -------------------------------------------------------------------------------------
+// ---- Descendants
+// -------------------------------------------------------------------------------------
 
 struct Process {
   pid_t pid;
@@ -285,7 +289,8 @@ int SignalDescendants(int signal) {
   return below;
 }
 
-// ---- The script --------------------------------------------------------------------------------------
+// ---- The script
+// --------------------------------------------------------------------------------------
 
 pid_t StartScript(const Plan& plan, int out, int err) {
   int report[2];
@@ -398,8 +403,8 @@ int main(int argc, char** argv) {
   close(write_ends[1]);
 
   const char* reason = "done";
-  bool ending = false;            // Descendants were asked to end,
-  int64_t kill_at = 0;            // and are killed from here on.
+  bool ending = false;  // Descendants were asked to end,
+  int64_t kill_at = 0;  // and are killed from here on.
   bool script_ended = false;
   int script_status = 0;
   char orders[256];
@@ -422,14 +427,15 @@ int main(int argc, char** argv) {
     }
     if (plan.deadline_ns != 0 && now >= plan.deadline_ns && !script_ended) {
       plan.deadline_ns = 0;
-      ending = false;             // Someone else may begin anew now: no grace.
+      ending = false;  // Someone else may begin anew now: no grace.
       end("lease", 0);
     }
     if (kill_at != 0 && now >= kill_at) {
       SignalDescendants(SIGKILL);
       kill_at = Boottime() + 20 * 1000000;  // Again, for what was born meanwhile.
     }
-    SetTimer(timer, Earlier(kill_at, script_ended ? 0 : Earlier(plan.timeout_ns, plan.deadline_ns)));
+    SetTimer(timer,
+             Earlier(kill_at, script_ended ? 0 : Earlier(plan.timeout_ns, plan.deadline_ns)));
 
     pollfd polls[5] = {{pipes[0].fd, POLLIN, 0},
                        {pipes[1].fd, POLLIN, 0},

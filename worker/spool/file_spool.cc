@@ -21,7 +21,8 @@
 namespace orch::worker {
 namespace {
 
-// A record: size of the payload (4 bytes), checksum (4), kind (1), payload. Numbers are little-endian.
+// A record: size of the payload (4 bytes), checksum (4), kind (1), payload. Numbers are
+// little-endian.
 constexpr int64_t kHeaderBytes = 9;
 constexpr int64_t kPayloadBytesMax = 8 << 20;
 enum Kind : char {
@@ -62,10 +63,10 @@ absl::StatusOr<std::unique_ptr<FileSpool>> FileSpool::Open(Options options, Exec
   auto spool = std::unique_ptr<FileSpool>(new FileSpool(std::move(options), executor));
   ORCH_RETURN_IF_ERROR(spool->Recover());
   FileSpool* raw = spool.get();
-  spool->writer_ = std::make_unique<SpoolWriter>(
-      raw->options_.folder, executor, [raw, alive = raw->alive_](uint64_t number) {
-        if (*alive) raw->OnWritten(number);
-      });
+  spool->writer_ = std::make_unique<SpoolWriter>(raw->options_.folder, executor,
+                                                 [raw, alive = raw->alive_](uint64_t number) {
+                                                   if (*alive) raw->OnWritten(number);
+                                                 });
   spool->CarryStreams();
   spool->DeleteDeadSegments();
   return spool;
@@ -148,8 +149,9 @@ void FileSpool::Replay(char kind, std::string_view payload, Place place) {
       const int64_t last = first + lines.lines_size() - 1;
       if (last <= stream.acked) return;
       // A record that was moved forward takes the place of the one it was copied from.
-      auto at = std::lower_bound(stream.chunks.begin(), stream.chunks.end(), first,
-                                 [](const Chunk& chunk, int64_t line) { return chunk.first < line; });
+      auto at =
+          std::lower_bound(stream.chunks.begin(), stream.chunks.end(), first,
+                           [](const Chunk& chunk, int64_t line) { return chunk.first < line; });
       if (at != stream.chunks.end() && at->first == first) {
         Unlive(at->place);
         line_bytes_ -= at->place.size;
@@ -238,7 +240,8 @@ void FileSpool::Rotate() {
   moving_ = true;
   // An old segment that a few records keep alive is emptied by copying them.
   for (int moves = 0; moves < 4 && segments_.size() > 4 &&
-                      total_bytes_ > 2 * live_bytes_ + 3 * options_.segment_bytes_max; ++moves) {
+                      total_bytes_ > 2 * live_bytes_ + 3 * options_.segment_bytes_max;
+       ++moves) {
     MoveForward(segments_.begin()->first);
     DeleteDeadSegments();
   }
@@ -381,7 +384,8 @@ v1::LogLines FileSpool::ReadLines(const v1::LeaseToken& token, int64_t from, int
       lines = &from_disk;
     }
     const int64_t first = std::max(next, it->first);
-    if (answer.lines_size() > 0 && first != next) return answer;  // A gap; it comes first next time.
+    if (answer.lines_size() > 0 && first != next)
+      return answer;  // A gap; it comes first next time.
     if (answer.lines_size() == 0) {
       answer.set_first_line(first);
       answer.set_gap_count(first - from);

@@ -1,12 +1,12 @@
 // FileSpool is a Spool in a folder: append-only segments, flushed by a thread of its own.
 //
-// A record that was confirmed survives any crash. A segment is deleted once nothing in it, nor in an
-// older one, is still needed; what keeps an old one alive for too long is copied forward.
+// A record that was confirmed survives any crash. A segment is deleted once nothing in it, nor in
+// an older one, is still needed; what keeps an old one alive for too long is copied forward.
 //
 // Threads     Methods on the strand. Starts one thread, which writes whatever has come together
 //             since its last flush: results share flushes, lines never cause one.
-// Ownership   Owns the folder's files named *.seg. One process per folder: the caller holds the lock.
-// Memory      4 MiB of lines, what is not written yet, and an index entry per record.
+// Ownership   Owns the folder's files named *.seg. One process per folder: the caller holds the
+// lock. Memory      4 MiB of lines, what is not written yet, and an index entry per record.
 // Durability  `kept` says OK after fdatasync. A damaged end of a segment is cut, with what follows
 //             in it. While the disk refuses, everything is tried again each second.
 #pragma once
@@ -28,11 +28,11 @@ class SpoolWriter;
 class FileSpool final : public Spool {
  public:
   struct Options {
-    std::string folder;                         // Made if it is missing; its parent exists.
-    int64_t line_bytes_max = 256 << 20;         // On disk; lines beyond become gaps.
+    std::string folder;                  // Made if it is missing; its parent exists.
+    int64_t line_bytes_max = 256 << 20;  // On disk; lines beyond become gaps.
     int64_t line_memory_bytes_max = 4 << 20;
     int64_t segment_bytes_max = 16 << 20;
-    int64_t unwritten_bytes_max = 64 << 20;     // Lines beyond become gaps.
+    int64_t unwritten_bytes_max = 64 << 20;  // Lines beyond become gaps.
   };
 
   // Reads what is there.
@@ -57,13 +57,13 @@ class FileSpool final : public Spool {
   struct Place {
     uint64_t segment = 0;
     int64_t offset = 0;
-    int64_t size = 0;         // With the header.
+    int64_t size = 0;  // With the header.
   };
   struct Chunk {
     int64_t first = 0;
     int64_t last = 0;
     Place place;
-    std::shared_ptr<const v1::LogLines> memory;   // Null: on disk only.
+    std::shared_ptr<const v1::LogLines> memory;  // Null: on disk only.
   };
   struct Stream {
     int64_t acked = 0;
@@ -104,10 +104,10 @@ class FileSpool final : public Spool {
   std::map<TokenKey, Stream> streams_;
   std::map<uint64_t, Segment> segments_;
   std::deque<Unwritten> unwritten_;
-  uint64_t current_ = 0;            // Segment that is appended to.
+  uint64_t current_ = 0;  // Segment that is appended to.
   int64_t total_bytes_ = 0;
   int64_t live_bytes_ = 0;
-  int64_t line_bytes_ = 0;          // Of live line records.
+  int64_t line_bytes_ = 0;  // Of live line records.
   int64_t memory_bytes_ = 0;
   int64_t damaged_bytes_ = 0;
   bool moving_ = false;

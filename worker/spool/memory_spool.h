@@ -38,7 +38,7 @@ class MemorySpool final : public Spool {
   struct Stream {
     int64_t acked_line = 0;
     int64_t last_line = 0;
-    std::map<int64_t, v1::LogLine> lines;   // By number; what is missing is a gap.
+    std::map<int64_t, v1::LogLine> lines;  // By number; what is missing is a gap.
   };
 
   Executor* executor_;

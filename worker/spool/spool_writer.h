@@ -58,7 +58,7 @@ class SpoolWriter {
   const std::function<void(uint64_t)> written_;
   std::atomic<int64_t> unwritten_bytes_ = 0;
 
-  UniqueFd file_;               // Of the writing thread alone: the segment that is open.
+  UniqueFd file_;  // Of the writing thread alone: the segment that is open.
   uint64_t file_segment_ = 0;
 
   Mutex mutex_;

@@ -27,8 +27,9 @@ absl::StatusOr<Config> ReadConfig(const std::string& json) {
   for (const std::string& item : *items) {
     const std::optional<std::string> uri = StringText(item);
     if (!uri.has_value() || !uri->starts_with("kestra://")) {
-      return BadProperty("files", absl::StrFormat(
-          "%s is no address of the storage; it must begin with kestra://", item));
+      return BadProperty(
+          "files",
+          absl::StrFormat("%s is no address of the storage; it must begin with kestra://", item));
     }
     config.files.push_back(*uri);
   }

@@ -33,8 +33,8 @@ using Tags = std::vector<std::pair<std::string, std::string>>;
 struct TaskResult {
   enum class State { kSuccess, kWarning, kFailed };
   State state = State::kSuccess;
-  std::string outputs;         // A JSON object; empty: none. At most 16 MiB.
-  std::string error_code;      // Of kFailed: a word in capitals, e.g. EXIT_CODE.
+  std::string outputs;     // A JSON object; empty: none. At most 16 MiB.
+  std::string error_code;  // Of kFailed: a word in capitals, e.g. EXIT_CODE.
   std::string error_message;
 };
 
@@ -67,7 +67,8 @@ class TaskContext {
   // A folder for this run alone, gone after it.
   virtual absl::StatusOr<std::string> WorkingFolder() = 0;
 
-  // Whether the run was killed, timed out or lost. Return soon then; what is returned no longer counts.
+  // Whether the run was killed, timed out or lost. Return soon then; what is returned no longer
+  // counts.
   virtual bool stopped() const = 0;
 
   // Waits for that, for `timeout` at most. True: stopped.
@@ -86,10 +87,10 @@ class Task {
 
 // A task type as a worker offers it.
 struct TaskType {
-  std::string type;            // Canonical name.
+  std::string type;  // Canonical name.
   std::string version = "1.0.0";
-  std::string schema;          // JSON Schema; empty for types that the control plane knows.
-  std::string markdown;        // Docs, optional.
+  std::string schema;    // JSON Schema; empty for types that the control plane knows.
+  std::string markdown;  // Docs, optional.
   std::function<std::unique_ptr<Task>()> make;
 };
 
