@@ -182,7 +182,7 @@ TEST(Secrets, WithoutAKeyTheRunFailsAndSaysWhatToSet) {
 TEST(Secrets, NeverBecomeLoopValuesLabelsOrVariables) {
   for (const char* task : {"{id: a, type: flow.ForEach, values: [\"{{ secret('S') }}\"], tasks: [{id: b, type: acme.Work}]}",
                            "{id: a, type: execution.Labels, labels: {k: \"{{ secret('S') }}\"}}",
-                           "{id: a, type: acme.SetVariables, variables: {k: \"{{ secret('S') }}\"}}"}) {
+                           "{id: a, type: execution.SetVariables, variables: {k: \"{{ secret('S') }}\"}}"}) {
     World world(absl::StrCat(kHead, "tasks:\n- ", task));
     world.secrets = {{"S", "hush"}};
     world.Create();

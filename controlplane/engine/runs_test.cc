@@ -41,7 +41,7 @@ TEST(InlineTasks, EachHasItsStateOutputsAndLines) {
       {"execution.Fail tells its message", "{id: a, type: execution.Fail, condition: 'yes', errorMessage: 'no {{ flow.id }}'}",
        v1::FAILED, "", {"a ERROR Fail on a condition", "a ERROR no f"}},
       {"execution.Fail with a falsy condition", "{id: a, type: execution.Fail, condition: ' 0 '}", v1::SUCCESS, "", {}},
-      {"execution.Assert counts", "{id: a, type: acme.Assert, conditions: ['{{ 1 == 1 }}', '{{ 1 == 2 }}'], errorMessage: sorry}",
+      {"execution.Assert counts", "{id: a, type: execution.Assert, conditions: ['{{ 1 == 1 }}', '{{ 1 == 2 }}'], errorMessage: sorry}",
        v1::FAILED, R"({"success":1,"failed":1})",
        {"a ERROR Assertion `{{ 1 == 2 }}` failed!", "a ERROR 1 assertion(s) failed!\nsorry"}},
   };
@@ -95,11 +95,11 @@ TEST(InlineTasks, LabelsThatCannotBeFailTheRun) {
 
 TEST(InlineTasks, VariablesAreSetMergedAndUnset) {
   World world("id: f\nnamespace: n\nvariables: {m: {a: 1}}\ntasks:\n"
-              "- {id: s, type: acme.SetVariables, variables: {m: {b: 2}, t: '{{ vars.m.a }}'}}\n"
+              "- {id: s, type: execution.SetVariables, variables: {m: {b: 2}, t: '{{ vars.m.a }}'}}\n"
               "- {id: r, type: debug.Return, format: '{{ vars.m.a }}{{ vars.m.b }}{{ t }}'}\n"
-              "- {id: u, type: acme.UnsetVariables, variables: [m.a]}\n"
+              "- {id: u, type: execution.UnsetVariables, variables: [m.a]}\n"
               "- {id: q, type: debug.Return, format: '{{ vars.m.a ?? \"gone\" }}'}\n"
-              "- {id: n, type: acme.UnsetVariables, variables: [nowhere]}\n");
+              "- {id: n, type: execution.UnsetVariables, variables: [nowhere]}\n");
   world.Create();
   EXPECT_EQ(world.Outputs("r"), R"({"value":"121"})");
   EXPECT_EQ(world.Outputs("q"), R"({"value":"gone"})");

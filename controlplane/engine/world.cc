@@ -46,29 +46,12 @@ void ExpectSame(const Execution& a, const Execution& b) {
   }
 }
 
-// Gives tasks the types that the engine knows and the reader of this release does not: `acme.Assert` stands for
-// execution.Assert, a ForEach described as EachParallel for flow.EachParallel.
-void Retype(const flow::Flow& flow) {
-  for (const flow::Task* each : flow.tasks_by_index) {
-    flow::Task& task = const_cast<flow::Task&>(*each);
-    for (const std::string name : {"Assert", "SetVariables", "UnsetVariables"}) {
-      if (task.type != "acme." + name) continue;
-      task.type = "execution." + name;
-      task.place = flow::Place::kInline;
-    }
-    if (task.type != "flow.ForEach") continue;
-    if (task.description == "EachParallel") task.concurrency = 0;
-    if (task.description.starts_with("Each")) task.type = "flow." + task.description;
-  }
-}
-
 }  // namespace
 
 World::World(std::string_view yaml, Options options)
     : options_(options), now_(absl::FromUnixSeconds(1'767'268'800)) {
   types_ = std::make_unique<flow::TaskTypes>(*flow::TaskTypes::BuiltIn());
   flow::ReadOptions read;
-  read.features = flow::EngineFeatures::All();
   read.revision = 1;
   flow::ReadResult result = flow::ReadFlow(yaml, *types_, read);
   if (result.flow == nullptr) {
@@ -80,7 +63,6 @@ World::World(std::string_view yaml, Options options)
     std::abort();
   }
   flow_ = result.flow;
-  Retype(*flow_);
   renderer_ = std::make_unique<expression::Renderer>();
   if (options_.encryption_key) sealer_ = std::make_unique<TestSealer>();
   environment_.renderer = renderer_.get();

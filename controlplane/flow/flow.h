@@ -111,7 +111,8 @@ struct Task {
   int defaults_branch = -1;      // Switch: the one for values without a case; -1: none.
   TaskList errors;
   TaskList finally;
-  int64_t concurrency = 0;  // Parallel.concurrent (0: no limit), ForEach.concurrencyLimit
+  // Parallel, Dag, EachParallel: `concurrent`; ForEach: `concurrencyLimit`. 0: no limit.
+  int64_t concurrency = 0;
   std::map<std::string, std::vector<std::string>> depends_on;  // Dag: child id -> ids.
   Mark mark;
 

@@ -116,9 +116,18 @@ void TaskReader::CheckFlowable(const YamlNode& node, Fields* fields, Task* task)
         reading_->Error(fields->MarkOf("tasks"), fields->PathOf("tasks"), "must not be null");
       }
       break;
+    case Flowable::kForEach:
+      if (task->type == "flow.EachParallel") {  // An empty list is let through: it does nothing.
+        if (fields->Take("tasks") == nullptr) {
+          reading_->Error(fields->MarkOf("tasks"), fields->PathOf("tasks"), "must not be null");
+        }
+        break;
+      }
+      [[fallthrough]];
     case Flowable::kSequential:
     case Flowable::kAllowFailure:
-    case Flowable::kForEach: not_empty("tasks", "The 'tasks' property cannot be empty"); break;
+      not_empty("tasks", "The 'tasks' property cannot be empty");
+      break;
     case Flowable::kIf:
       not_empty("then", "must not be empty");
       if (fields->Take("condition") == nullptr) {
@@ -141,12 +150,14 @@ void TaskReader::CheckFlowable(const YamlNode& node, Fields* fields, Task* task)
     case Flowable::kNone:
     case Flowable::kSleep: break;
   }
-  const char* limit = task->flowable == Flowable::kForEach ? "concurrencyLimit"
-                      : task->flowable == Flowable::kParallel || task->flowable == Flowable::kDag
+  const bool is_for_each = task->type == "flow.ForEach";
+  task->concurrency = is_for_each || task->type == "flow.EachSequential" ? 1 : 0;
+  const char* limit = is_for_each ? "concurrencyLimit"
+                      : task->flowable == Flowable::kParallel ||
+                              task->flowable == Flowable::kDag || task->type == "flow.EachParallel"
                           ? "concurrent"
                           : nullptr;
   if (limit == nullptr) return;
-  task->concurrency = task->flowable == Flowable::kForEach ? 1 : 0;
   const YamlNode* written = fields->Take(limit);
   if (written == nullptr) return;
   // It decides how many children there are before anything is rendered.
@@ -163,7 +174,7 @@ void TaskReader::CheckFlowable(const YamlNode& node, Fields* fields, Task* task)
   const auto number = fields->Integer(limit);
   if (!number) return;
   task->concurrency = std::max<int64_t>(0, *number);
-  if (*number < 0 && task->flowable != Flowable::kForEach) {
+  if (*number < 0 && !is_for_each) {
     reading_->Warn(written->mark, fields->PathOf(limit),
                    "a negative number means the same as 0: no limit");
   }

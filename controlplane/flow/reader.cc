@@ -166,9 +166,9 @@ class FlowReader {
     if (const YamlNode* outputs = fields->List("outputs"))
       flow_->outputs = ReadOutputs(reading_, *outputs);
     if (const YamlNode* retry = fields->Map("retry"))
-      flow_->retry = ReadRetry(reading_, *retry, "retry");
+      flow_->retry = ReadRetry(reading_, *retry, "retry", /*runs=*/true);
     if (const YamlNode* group = fields->Map("workerGroup")) {
-      flow_->worker_group = ReadWorkerGroup(reading_, *group, "workerGroup");
+      flow_->worker_group = ReadWorkerGroup(reading_, *group, "workerGroup", /*runs=*/true);
     }
     if (const YamlNode* node = fields->Map("concurrency")) ReadConcurrency(*node);
     if (const YamlNode* list = fields->List("triggers")) ReadTriggers(reading_, *list);
@@ -276,10 +276,9 @@ void SortAndBound(std::vector<Complaint>* complaints) {
 
 EngineFeatures EngineFeatures::All() {
   EngineFeatures all;
-  all.flowables = {"flow.Sequential", "flow.Parallel", "flow.If",           "flow.ForEach",
-                   "flow.Switch",     "flow.Dag",      "flow.AllowFailure", "flow.Sleep"};
   all.errors = all.finally = all.after_execution = all.listeners = true;
-  all.retry = all.concurrency = all.triggers = all.sla = all.checks = all.quotas = true;
+  all.retry = all.retry_by_new_execution = all.worker_group_fallback = true;
+  all.concurrency = all.triggers = all.sla = all.checks = all.quotas = true;
   all.task_cache = all.log_to_file = all.worker_group = all.worker_selector = true;
   return all;
 }

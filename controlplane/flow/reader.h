@@ -24,13 +24,15 @@ namespace orch::flow {
 // that an author wrote is silently ignored.
 struct EngineFeatures {
   // Types of the group `flow.`, by canonical name.
-  std::set<std::string, std::less<>> flowables = {"flow.Sequential", "flow.Parallel", "flow.If",
-                                                  "flow.ForEach"};
-  bool errors = false;
-  bool finally = false;
+  std::set<std::string, std::less<>> flowables = {
+      "flow.AllowFailure", "flow.Dag", "flow.EachParallel", "flow.EachSequential", "flow.ForEach",
+      "flow.If",           "flow.Parallel", "flow.Sequential", "flow.Sleep", "flow.Switch"};
+  bool errors = true;
+  bool finally = true;
   bool after_execution = false;
   bool listeners = false;
-  bool retry = false;
+  bool retry = true;
+  bool retry_by_new_execution = false;  // retry.behavior: CREATE_NEW_EXECUTION
   bool concurrency = false;
   bool triggers = false;
   bool sla = false;
@@ -39,6 +41,7 @@ struct EngineFeatures {
   bool task_cache = false;
   bool log_to_file = false;
   bool worker_group = true;
+  bool worker_group_fallback = false;  // workerGroup.fallback: FAIL, CANCEL
   bool worker_selector = false;
 
   // All that the reader understands.

@@ -481,19 +481,26 @@ TEST(Reader, WhatTheEngineCannotDoYetIsRefusedByName) {
           {"a flowable",
            Flow("tasks:\n- {id: p, type: io.kestra.plugin.core.flow.Pause}\n"),
            {at + "4, column 17: p.type: `flow.Pause` cannot be run by this release yet"}},
-          {"a flowable with a schema",
-           Flow("tasks:\n- {id: p, type: flow.Sleep, duration: PT1S}\n"),
-           {at + "4, column 17: p.type: `flow.Sleep` cannot be run by this release yet"}},
-          {"errors of the flow",
-           Flow(kOneTask) + "errors: [{id: e, type: debug.Return}]\n",
-           {at + "4, column 1: errors: `errors` cannot be run by this release yet"}},
-          {"errors of a task",
-           Flow("tasks:\n- id: s\n  type: flow.Sequential\n  tasks: [{id: a, type: debug.Return}]\n"
-                "  finally: [{id: b, type: debug.Return}]\n"),
-           {at + "7, column 3: s.finally: `finally` cannot be run by this release yet"}},
-          {"retry",
-           Flow("tasks: [{id: t, type: debug.Return, retry: {type: constant, interval: 1}}]\n"),
-           {at + "3, column 37: t.retry: `retry` cannot be run by this release yet"}},
+          {"a retry by a new execution, of a task",
+           Flow("tasks:\n- {id: t, type: debug.Return, retry: {type: constant, interval: 1, "
+                "behavior: CREATE_NEW_EXECUTION}}\n"),
+           {at + "4, column 78: tasks[0].retry.behavior: `CREATE_NEW_EXECUTION` cannot be run by "
+                 "this release yet"}},
+          {"and of the flow",
+           Flow("retry: {type: constant, interval: 1, behavior: CREATE_NEW_EXECUTION}\n") + kOneTask,
+           {at + "3, column 48: retry.behavior: `CREATE_NEW_EXECUTION` cannot be run by this "
+                 "release yet"}},
+          {"what to do without a worker",
+           Flow("workerGroup: {key: k, fallback: CANCEL}\n"
+                "tasks: [{id: t, type: debug.Return, workerGroup: {key: k, fallback: FAIL}}]\n"),
+           {at + "3, column 33: workerGroup.fallback: `CANCEL` cannot be run by this release yet",
+            at + "4, column 69: tasks[0].workerGroup.fallback: `FAIL` cannot be run by this "
+                 "release yet"}},
+          {"a disabled task may ask for anything",
+           Flow("tasks:\n- {id: t, type: debug.Return, disabled: true, workerGroup: {key: k, "
+                "fallback: FAIL}, retry: {type: constant, interval: 1, behavior: "
+                "CREATE_NEW_EXECUTION}}\n- {id: u, type: debug.Return}\n"),
+           {}},
           {"concurrency",
            Flow("concurrency: {limit: 1}\n") + kOneTask,
            {at + "3, column 1: concurrency: `concurrency` cannot be run by this release yet"}},
@@ -514,6 +521,63 @@ TEST(Reader, WhatTheEngineCannotDoYetIsRefusedByName) {
           {"empty lists ask for nothing",
            Flow("errors: []\ntriggers: []\nsla: []\nlisteners: []\n") + kOneTask,
            {}},
+      },
+      ReadOptions());
+}
+
+TEST(Reader, WhatTheEngineCanDoIsReadAsItStands) {
+  const ReadResult result = ReadFlow(
+      Flow("retry: {type: exponential, interval: PT1S, maxInterval: PT1M, maxAttempts: 4}\n"
+           "tasks:\n"
+           "- id: seq\n"
+           "  type: flow.EachSequential\n"
+           "  value: [a, b]\n"
+           "  tasks: [{id: s, type: debug.Return}]\n"
+           "- id: par\n"
+           "  type: io.kestra.core.tasks.flows.EachParallel\n"
+           "  value: '{{ inputs.l }}'\n"
+           "  concurrent: 3\n"
+           "  tasks: [{id: p, type: debug.Return}]\n"
+           "  errors: [{id: pe, type: debug.Return}]\n"
+           "- {id: all, type: flow.EachParallel, value: '[]', tasks: []}\n"
+           "- {id: w, type: flow.Sleep, duration: PT1S}\n"
+           "- {id: ok, type: execution.Assert, conditions: ['{{ 1 == 1 }}', true]}\n"
+           "- {id: set, type: execution.SetVariables, variables: {x: 1}, overwrite: false}\n"
+           "- {id: unset, type: execution.UnsetVariables, variables: [x]}\n"
+           "errors: [{id: e, type: debug.Return}]\n"
+           "finally: [{id: f, type: debug.Return}]\n"),
+      Types());
+  ASSERT_NE(result.flow, nullptr);
+  EXPECT_FALSE(AnyError(result.complaints));
+  const Task& seq = *result.flow->FindTask("seq");
+  EXPECT_EQ(seq.flowable, Flowable::kForEach);
+  EXPECT_EQ(seq.concurrency, 1);
+  EXPECT_EQ(seq.properties.Find("value")->size(), 2u);
+  const Task& par = *result.flow->FindTask("par");
+  EXPECT_EQ(par.flowable, Flowable::kForEach);
+  EXPECT_EQ(par.type, "flow.EachParallel");
+  EXPECT_EQ(par.concurrency, 3);
+  EXPECT_EQ(par.errors.size(), 1u);
+  EXPECT_EQ(result.flow->FindTask("all")->concurrency, 0);
+  EXPECT_EQ(result.flow->FindTask("w")->flowable, Flowable::kSleep);
+  EXPECT_EQ(result.flow->FindTask("ok")->place, Place::kInline);
+  EXPECT_EQ(result.flow->retry->attempt_count_max, 4);
+  EXPECT_EQ(result.flow->errors.size(), 1u);
+  EXPECT_EQ(result.flow->finally.size(), 1u);
+}
+
+TEST(Reader, LoopsOfTheOlderKindSayWhatTheyLack) {
+  CheckAll(
+      {
+          {"no value, no tasks",
+           Flow("tasks:\n- {id: l, type: flow.EachSequential}\n"),
+           {"error line 4, column 3: l.value: must not be null",
+            "error line 4, column 3: l.tasks: The 'tasks' property cannot be empty",
+            "deprecation line 4, column 17: l: `flow.EachSequential` is deprecated"}},
+          {"side by side",
+           Flow("tasks:\n- {id: l, type: flow.EachParallel, value: '[]'}\n"),
+           {"error line 4, column 3: l.tasks: must not be null",
+            "deprecation line 4, column 17: l: `flow.EachParallel` is deprecated"}},
       },
       ReadOptions());
 }

@@ -4,7 +4,8 @@
 
 namespace orch::flow {
 
-std::optional<Retry> ReadRetry(Reading* reading, const YamlNode& node, const std::string& path) {
+std::optional<Retry> ReadRetry(Reading* reading, const YamlNode& node, const std::string& path,
+                               bool runs) {
   Fields fields(reading, node, path, path);
   const size_t complaints_before = reading->complaints()->size();
   Retry retry;
@@ -78,11 +79,16 @@ std::optional<Retry> ReadRetry(Reading* reading, const YamlNode& node, const std
   for (size_t i = complaints_before; i < reading->complaints()->size(); ++i) {
     if ((*reading->complaints())[i].severity == Severity::kError) return std::nullopt;
   }
+  const EngineFeatures& features = reading->options.features;
+  if (retry.behavior == Retry::Behavior::kCreateNewExecution && runs && features.retry &&
+      !features.retry_by_new_execution) {
+    reading->NotYet(fields.MarkOf("behavior"), fields.PathOf("behavior"), "CREATE_NEW_EXECUTION");
+  }
   return retry;
 }
 
 std::optional<WorkerGroup> ReadWorkerGroup(Reading* reading, const YamlNode& node,
-                                           const std::string& path) {
+                                           const std::string& path, bool runs) {
   Fields fields(reading, node, path, path);
   WorkerGroup group;
   group.key = fields.Text("key");
@@ -90,6 +96,11 @@ std::optional<WorkerGroup> ReadWorkerGroup(Reading* reading, const YamlNode& nod
   group.fallback = fallback == "FAIL"     ? WorkerGroup::Fallback::kFail
                    : fallback == "CANCEL" ? WorkerGroup::Fallback::kCancel
                                           : WorkerGroup::Fallback::kWait;
+  const EngineFeatures& features = reading->options.features;
+  if (runs && group.fallback != WorkerGroup::Fallback::kWait && features.worker_group &&
+      !features.worker_group_fallback) {
+    reading->NotYet(fields.MarkOf("fallback"), fields.PathOf("fallback"), fallback);
+  }
   fields.Done();
   if (group.key.empty()) {
     reading->Error(fields.MarkOf("key"), fields.PathOf("key"), "must not be blank");

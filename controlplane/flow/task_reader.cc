@@ -33,6 +33,8 @@ Flowable FlowableOf(std::string_view canonical) {
       {"flow.Parallel", Flowable::kParallel},
       {"flow.If", Flowable::kIf},
       {"flow.ForEach", Flowable::kForEach},
+      {"flow.EachSequential", Flowable::kForEach},
+      {"flow.EachParallel", Flowable::kForEach},
       {"flow.Switch", Flowable::kSwitch},
       {"flow.Dag", Flowable::kDag},
       {"flow.AllowFailure", Flowable::kAllowFailure},
@@ -197,10 +199,11 @@ void TaskReader::ReadBase(Fields* fields, const std::string& path, Task* task) {
   task->log_level = fields->Word("logLevel", {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"});
   task->log_to_file = fields->Flag("logToFile", false);
   if (const YamlNode* retry = fields->Map("retry")) {
-    task->retry = ReadRetry(reading_, *retry, path + ".retry");
+    task->retry = ReadRetry(reading_, *retry, path + ".retry", !task->disabled_above);
   }
   if (const YamlNode* group = fields->Map("workerGroup")) {
-    task->worker_group = ReadWorkerGroup(reading_, *group, path + ".workerGroup");
+    task->worker_group =
+        ReadWorkerGroup(reading_, *group, path + ".workerGroup", !task->disabled_above);
   }
   if (const YamlNode* worker = fields->Map("worker")) {
     Fields policy(reading_, *worker, path + ".worker", path + ".worker");

@@ -16,9 +16,11 @@ namespace orch::flow {
 const std::vector<std::string>& BaseProperties();
 
 // `retry` of a task or a flow; nullopt when it is wrong.
-std::optional<Retry> ReadRetry(Reading* reading, const YamlNode& node, const std::string& path);
+// `runs`: false for what is disabled, which may ask for what the engine cannot do yet.
+std::optional<Retry> ReadRetry(Reading* reading, const YamlNode& node, const std::string& path,
+                               bool runs);
 std::optional<WorkerGroup> ReadWorkerGroup(Reading* reading, const YamlNode& node,
-                                           const std::string& path);
+                                           const std::string& path, bool runs);
 
 class TaskReader {
  public:
