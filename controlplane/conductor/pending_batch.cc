@@ -56,12 +56,19 @@ void PendingBatch::AddAudit(v1::AuditRecord audit) {
 
 void PendingBatch::AddFlowState(v1::FlowState state, std::vector<v1::FlowSlot> slots,
                                 std::vector<v1::FlowSlot> slots_gone, v1::RecordRow record) {
-  row_count_ += 2 + static_cast<int64_t>(slots.size() + slots_gone.size());
   bytes_ += 2 * static_cast<int64_t>(record.ByteSizeLong());
   const std::string key = record.aggregate();
-  flow_states_.insert_or_assign(key, std::move(state));
-  for (v1::FlowSlot& slot : slots) slots_.push_back(std::move(slot));
-  for (v1::FlowSlot& slot : slots_gone) slots_gone_.push_back(std::move(slot));
+  buckets_.insert(state.bucket());
+  // Its row and, once per batch, the row of its records.
+  if (flow_states_.insert_or_assign(key, std::move(state)).second) row_count_ += 2;
+  const auto put = [&](v1::FlowSlot slot, bool there) {
+    std::pair<std::string, std::string> name(key, slot.execution_id());
+    const bool is_new = slots_.insert_or_assign(std::move(name), std::pair(std::move(slot), there))
+                            .second;
+    row_count_ += is_new ? 1 : 0;
+  };
+  for (v1::FlowSlot& slot : slots_gone) put(std::move(slot), false);
+  for (v1::FlowSlot& slot : slots) put(std::move(slot), true);
   for (v1::RecordRow& row : flow_records_) {
     if (row.aggregate() != key) continue;
     row.mutable_records()->MergeFrom(record.records());
@@ -70,7 +77,8 @@ void PendingBatch::AddFlowState(v1::FlowState state, std::vector<v1::FlowSlot> s
   flow_records_.push_back(std::move(record));
 }
 
-void PendingBatch::AddMailGone(store::MailKey key) {
+void PendingBatch::AddMailGone(store::MailKey key, uint32_t bucket) {
+  buckets_.insert(bucket);
   mails_gone_.push_back(std::move(key));
   ++row_count_;
 }
@@ -109,8 +117,9 @@ store::Rows PendingBatch::Build(
   rows.idempotency_keys = std::move(keys_);
   rows.audits = std::move(audits_);
   for (auto& [key, state] : flow_states_) rows.flow_states.push_back(std::move(state));
-  rows.slots = std::move(slots_);
-  rows.slots_gone = std::move(slots_gone_);
+  for (auto& [key, slot] : slots_) {
+    (slot.second ? rows.slots : rows.slots_gone).push_back(std::move(slot.first));
+  }
   for (v1::RecordRow& row : flow_records_) rows.records.push_back(std::move(row));
   rows.mails_gone = std::move(mails_gone_);
   return rows;

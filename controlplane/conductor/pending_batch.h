@@ -42,9 +42,11 @@ class PendingBatch {
   void Add(const std::string& execution_id, v1::Record record);
   void AddIdempotencyKey(store::IdempotencyKey key);
   void AddAudit(v1::AuditRecord audit);
+  // What became of a flow's state, with the records of it. Again for the same flow: the last wins.
   void AddFlowState(v1::FlowState state, std::vector<v1::FlowSlot> slots,
                     std::vector<v1::FlowSlot> slots_gone, v1::RecordRow record);
-  void AddMailGone(store::MailKey key);
+  // `bucket` is the receiver's.
+  void AddMailGone(store::MailKey key, uint32_t bucket);
   void After(AfterCommit after) { after_.push_back(std::move(after)); }
 
   bool empty() const;
@@ -54,6 +56,8 @@ class PendingBatch {
 
   // Rows of everything that is dirty, read through `find`, which knows every execution in here.
   store::Rows Build(const std::function<const engine::Execution*(const std::string&)>& find);
+  // Buckets of what is no execution's in it: its shards must be claimed as well.
+  const std::set<uint32_t>& buckets() const { return buckets_; }
   // Ids of the executions in it, in the order in which they became dirty.
   const std::vector<std::string>& executions() const { return order_; }
   std::vector<AfterCommit> TakeAfter() { return std::move(after_); }
@@ -75,10 +79,11 @@ class PendingBatch {
   std::vector<store::IdempotencyKey> keys_;
   std::vector<v1::AuditRecord> audits_;
   std::map<std::string, v1::FlowState> flow_states_;
-  std::vector<v1::FlowSlot> slots_;
-  std::vector<v1::FlowSlot> slots_gone_;
+  // By flow and execution; whether it is there or gone.
+  std::map<std::pair<std::string, std::string>, std::pair<v1::FlowSlot, bool>> slots_;
   std::vector<v1::RecordRow> flow_records_;
   std::vector<store::MailKey> mails_gone_;
+  std::set<uint32_t> buckets_;
   std::vector<AfterCommit> after_;
   int64_t row_count_ = 0;
   int64_t bytes_ = 0;

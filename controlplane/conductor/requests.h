@@ -24,6 +24,8 @@ namespace v1 = ::orch::v1;
 // A start whose inputs have been resolved against the flow revision named here.
 struct CreateRequest {
   std::string execution_id;            // Drawn by the caller (NewTimeId), so that a repeat is recognised.
+  bool may_repeat = false;             // An earlier call under this id may have been carried out, its answer
+                                       // lost: look first. A fresh id needs no look.
   std::string tenant = "main";
   std::string namespace_;
   std::string flow_id;

@@ -23,7 +23,7 @@ Strand::Strand(Options options, Clock& clock, Random& random, Executor& executor
 
 Strand::~Strand() {
   *alive_ = false;
-  for (TimerId timer : {timer_, keep_timer_, retry_timer_}) {
+  for (TimerId timer : {timer_, keep_timer_, retry_timer_, mail_timer_}) {
     if (timer != kNoTimer) executor_.Cancel(timer);
   }
 }

@@ -24,6 +24,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -40,6 +41,7 @@
 #include "controlplane/conductor/requests.h"
 #include "controlplane/conductor/store_clock.h"
 #include "controlplane/engine/decide.h"
+#include "controlplane/engine/flow_state.h"
 #include "controlplane/store/store.h"
 
 namespace orch::conductor {
@@ -90,6 +92,8 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
 
   // Any thread.
   Counts counts() const;
+  // Any thread. Mail was written for what lives here: it is read at once, not within a second.
+  void Nudge();
 
   // Requests (any thread)
   void Create(CreateRequest request, std::function<void(absl::StatusOr<Created>)> done) override;
@@ -191,6 +195,17 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   void KillHere(std::string execution_id, bool cascade, std::string principal,
                 std::function<void(absl::StatusOr<Snapshot>)> done);
 
+  // strand_mail.cc
+  struct MailPage;
+  enum class Delivery { kDone, kKept, kLater };
+  void ReadMail();
+  void TakeMail(const MailPage& page);
+  Delivery Deliver(const v1::Mail& mail, const MailPage& page,
+                   std::map<std::string, engine::FlowAggregate>* flows);
+  Delivery KeepMail(const v1::Mail& mail, std::string_view why);
+  void MailTaken(bool more);
+  void ForgetMail();
+
   // strand_leases.cc
   void Offer(const std::string& id, Live& live, const engine::OfferRun& offer);
   bool TryLease(const std::string& id, Live& live, int64_t run, const std::string& queue,
@@ -244,6 +259,11 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   TimerId timer_ = kNoTimer;
   TimerId keep_timer_ = kNoTimer;
   TimerId retry_timer_ = kNoTimer;
+  TimerId mail_timer_ = kNoTimer;
+  bool mail_under_way_ = false;   // A page is being read, or what it asked for is not durable yet.
+  bool mail_due_ = false;         // Somebody nudged meanwhile.
+  bool mail_unreadable_ = false;
+  std::set<std::tuple<std::string, std::string, int64_t>> mails_kept_;  // Told once, and left there.
   std::map<std::string, std::vector<std::function<void(absl::StatusOr<Created>)>>> keys_under_way_;
   std::deque<std::string> accepted_order_;
   absl::flat_hash_set<std::string> accepted_;

@@ -45,6 +45,7 @@ void Strand::MaybeCommit() {
   for (const std::string& id : pending_.executions()) {
     written.insert(ShardOf(live_.at(id)->execution.head().bucket()));
   }
+  for (const uint32_t bucket : pending_.buckets()) written.insert(ShardOf(bucket));
   const absl::Duration now = clock_.Boottime();
   for (const auto& [id, shard] : shards_) {
     const bool stale = keep_due_ && now - kept_at_[id] >= options_.shard_ttl / 3;
@@ -294,6 +295,7 @@ void Strand::DropMemory(const absl::Status& why) {
   ready_queue_.Clear();
   awaiting_render_.clear();
   keys_under_way_.clear();
+  ForgetMail();
   no_room_ = false;
   dispatcher_->Forget();
   for (const AfterCommit& after : lost) {

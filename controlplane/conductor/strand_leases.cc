@@ -338,7 +338,6 @@ void Strand::Returned(const v1::LeaseToken& token, bool begun, const std::string
 void Strand::TimedOut(const v1::LeaseToken& token) {
   const Held held = FindHeld(token);
   if (held.run == nullptr || held.run->state() != v1::RUNNING) return;
-  const std::string session = held.run->lease().session();
   v1::Event event;
   v1::TaskRunEnded& ended = *event.mutable_task_run_ended();
   ended.set_run(held.run->number());
@@ -348,14 +347,10 @@ void Strand::TimedOut(const v1::LeaseToken& token) {
   ended.set_error("Timeout after " +
                   absl::FormatDuration(absl::Microseconds(held.run->lease().timeout_micros())) +
                   ": the worker did not end the attempt in time");
+  // Without a worker that says so, the engine orders the stop.
   ended.set_error_code("TIMEOUT");
-  ended.set_worker_id(held.run->lease().worker_id());
-  Enqueue(held.execution_id, std::move(event), [this, session, token](Live*, bool changed) {
-    if (!changed) return;
-    dispatcher_->Release(token);
-    AfterCommitOf([this, session, token] {
-      dispatcher_->Stop(session, token, v1::Stop::TIMED_OUT);
-    });
+  Enqueue(held.execution_id, std::move(event), [this, token](Live*, bool changed) {
+    if (changed) dispatcher_->Release(token);
   });
 }
 

@@ -11,6 +11,20 @@ namespace orch::conductor {
 namespace {
 constexpr absl::Duration kTakeDelay = absl::Seconds(1);
 constexpr int kLoadPageSize = 200;
+
+// Whether asking again may help: no reason to give an execution up.
+bool WillPass(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kUnknown:
+      return true;
+    default:
+      return false;
+  }
+}
 }  // namespace
 
 void Strand::Start() { TakeShards(); }
@@ -72,18 +86,26 @@ void Strand::Load(std::vector<store::Shard> shards) {
         for (const v1::ExecutionHead& head : *heads) {
           auto rows = store_.LoadExecution(head.id());
           if (!rows.ok()) {
+            if (WillPass(rows.status())) {
+              failed = rows.status();
+              break;
+            }
             bad.push_back({head.id(), rows.status()});
             continue;
           }
           auto flow = flows_.Get(head.tenant(), head.namespace_(), head.flow_id(),
                                  head.flow_revision());
+          if (!flow.ok() && WillPass(flow.status())) {
+            failed = flow.status();
+            break;
+          }
           if (!flow.ok()) {
             bad.push_back({head.id(), flow.status()});
             continue;
           }
           loaded.push_back({*std::move(rows), *std::move(flow)});
         }
-        if (static_cast<int>(heads->size()) < kLoadPageSize) break;
+        if (!failed.ok() || static_cast<int>(heads->size()) < kLoadPageSize) break;
         after = heads->back().id();
       }
     }
@@ -163,6 +185,7 @@ void Strand::AdoptLoaded(std::vector<Loaded> loaded) {
   Log(LogLevel::kInfo, "shards are loaded",
       {{"shards", shards_.size()}, {"executions", live_.size()}, {"leases", leases.size()}});
   KeepShards();
+  ReadMail();
   SchedulePump();
 }
 
@@ -201,7 +224,7 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
     SchedulePump();
     return;
   }
-  if (request.flow == nullptr || !request.idempotency_key.empty()) {
+  if (request.flow == nullptr || request.may_repeat || !request.idempotency_key.empty()) {
     // What has to be read first is read off the strand; two starts under one key take turns.
     if (!request.idempotency_key.empty()) {
       const std::string key = request.tenant + "\n" + request.idempotency_key;
@@ -229,7 +252,17 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
         known = std::nullopt;
       }
       absl::StatusOr<Created> answer = absl::UnknownError("undecided");
-      if (!known.ok()) {
+      const auto earlier = [&]() -> absl::StatusOr<v1::ExecutionHead> {
+        if (!request.may_repeat) return absl::NotFoundError("a fresh id");
+        return store_.GetHead(request.execution_id);
+      }();
+      if (earlier.ok()) {
+        const auto payload = store_.GetPayload(request.execution_id);
+        answer = payload.ok() ? absl::StatusOr<Created>(Created{{*earlier, *payload}, true})
+                              : payload.status();
+      } else if (earlier.status().code() != absl::StatusCode::kNotFound) {
+        answer = earlier.status();
+      } else if (!known.ok()) {
         answer = known.status();
       } else if (known->has_value()) {
         if ((*known)->digest != request.request_digest) {
@@ -263,6 +296,11 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
         }
         if (const absl::Status can = CanTake(); !can.ok()) {
           done(can);
+          return;
+        }
+        if (live_.contains(request.execution_id)) {  // The other call was quicker.
+          request.may_repeat = false;
+          CreateHere(std::move(request), std::move(done));
           return;
         }
         StartExecution(std::move(request), std::move(done));

@@ -201,6 +201,9 @@ void Dispatch::HandleHello(int64_t connection, const v1::Hello& hello) {
   session->draining = false;
   session->credit_slots = 0;
   session->credit_received = 0;
+  session->credited = false;
+  session->sent_at_renewal = 0;
+  session->arrived_by_now = 0;
   session->sent = 0;
   session->reserved = 0;
   session->assigns.clear();
@@ -305,11 +308,23 @@ void Dispatch::HandleCatalog(const v1::Catalog& catalog) {
 
 int Dispatch::Available(const Session& session) const {
   if (session.line == nullptr || session.draining) return 0;
-  const int64_t in_flight = session.sent - session.credit_received;
+  // An Assign that arrived twice was counted twice.
+  const int64_t in_flight = std::max<int64_t>(session.sent - session.credit_received, 0);
   return static_cast<int>(session.credit_slots - in_flight - session.reserved);
 }
 
 void Dispatch::HandleCredit(Session& session, const v1::Credit& credit) {
+  if (credit.received() < session.credit_received) return;  // Overtaken by a newer one.
+  // The first on a line: nothing is in flight on it yet.
+  if (!std::exchange(session.credited, true)) {
+    session.sent = session.arrived_by_now = session.sent_at_renewal = credit.received();
+  }
+  // What was sent a renewal ago has arrived by now, or never will: its credit is free again.
+  if (const int64_t lost = session.arrived_by_now - credit.received(); lost > 0) {
+    session.sent -= lost;
+    session.sent_at_renewal -= lost;
+    session.arrived_by_now -= lost;
+  }
   session.credit_slots = std::clamp(credit.slots(), 0, 100'000);
   session.credit_received = credit.received();
   OfferSlots(session);
@@ -523,6 +538,7 @@ void Dispatch::HandleProgress(Session& session, const v1::Progress& progress) {
 }
 
 void Dispatch::HandleRenewal(Session& session, const v1::Renewal& renewal) {
+  session.arrived_by_now = std::exchange(session.sent_at_renewal, session.sent);
   v1::ControlMessage answer;
   answer.mutable_renewal_answer()->set_number(renewal.number());
   if (events_.CanJudge() && session.judged && renewal.held_size() <= kRenewalCountMax) {
@@ -649,6 +665,7 @@ std::vector<Dispatch::WorkerInfo> Dispatch::Workers() const {
     info.types.assign(session->types.begin(), session->types.end());
     info.slots = session->hello.slots();
     info.leases = book_.CountOfSession(id);
+    info.free = Available(*session);
     info.connected = session->line != nullptr;
     info.draining = session->draining;
     info.silent_for = clock_.Boottime() - session->heard_at;

@@ -66,6 +66,7 @@ class Dispatch final : public conductor::Dispatcher {
     std::vector<std::string> types;
     int slots = 0;
     int64_t leases = 0;
+    int free = 0;   // Slots that could be used now.
     bool connected = false;
     bool draining = false;
     absl::Duration silent_for;
@@ -118,6 +119,9 @@ class Dispatch final : public conductor::Dispatcher {
     int credit_slots = 0;            // As last told,
     int64_t credit_received = 0;     // with what it had received by then.
     int64_t sent = 0;                // Assigns sent in this session.
+    bool credited = false;        // A credit has come on this line.
+    int64_t sent_at_renewal = 0;  // `sent` when the last renewal was answered,
+    int64_t arrived_by_now = 0;   // and when the one before it was.
     int reserved = 0;                // Reserved or granted, and not yet sent.
     std::vector<v1::Assign> assigns; // For the next flush.
     std::vector<v1::Ack> acks;

@@ -71,7 +71,7 @@ TEST(Simulation, ASeedReplaysExactly) {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  orch::SetLogLevel(orch::LogLevel::kOff);
+  orch::SetLogLevel(std::getenv("ORCH_SIM_LOG") != nullptr ? orch::LogLevel::kDebug : orch::LogLevel::kOff);
   for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "--seed=", 7) == 0) {
       orch::simulation::only_seed = std::strtoull(argv[i] + 7, nullptr, 10);

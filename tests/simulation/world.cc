@@ -232,6 +232,7 @@ void World::Submit(const std::string& id) {
   if (control_ == nullptr) return;
   conductor::CreateRequest request;
   request.execution_id = id;
+  request.may_repeat = std::exchange(started.asked, true);
   request.namespace_ = "sim";
   request.flow_id = started.flow.flow->id;
   request.flow_revision = 1;
@@ -313,6 +314,14 @@ bool World::Settled() const {
 
 std::string World::WhyNotSettled() const {
   std::string why = "not settled an hour after the faults stopped:";
+  if (control_ != nullptr) {
+    for (const auto& worker : control_->dispatch.Workers()) {
+      absl::StrAppend(&why, " [", worker.session, worker.connected ? "" : " cut off", ", leases ",
+                      worker.leases, ", free ", worker.free, "]");
+    }
+    const auto counts = control_->strand.counts();
+    absl::StrAppend(&why, " waiting ", counts.waiting, counts.ready ? "" : ", not ready");
+  }
   for (const auto& [id, started] : started_) {
     const auto head = checker_.heads().find(id);
     if (head == checker_.heads().end()) {
@@ -320,11 +329,13 @@ std::string World::WhyNotSettled() const {
       continue;
     }
     if (!head->second.live()) continue;
-    absl::StrAppend(&why, " ", id, " is ", v1::State_Name(head->second.state()), ":");
+    absl::StrAppend(&why, " ", id, " is ", v1::State_Name(head->second.state()),
+                    head->second.continue_due() ? "+continue" : "", ":");
     for (const v1::TaskRun* run : checker_.Runs(id)) {
       if (!run->live()) continue;
       absl::StrAppend(&why, " ", run->number(), "/", run->task_id(), "=",
-                      v1::State_Name(run->state()), run->has_lease() ? "+lease" : "");
+                      v1::State_Name(run->state()), run->has_lease() ? "+lease" : "",
+                      run->ready() ? "+ready" : "", run->has_waiting() ? "+waiting" : "");
     }
     absl::StrAppend(&why, "\n", started.flow.yaml);
   }

@@ -66,6 +66,7 @@ class World {
   struct ControlPlane;
   struct Started {
     GeneratedFlow flow;
+    bool asked = false;
     bool acknowledged = false;
     bool killed = false;
   };
