@@ -13,7 +13,7 @@ build: packages  ## build the executables into dist/
 dev: build  ## run Orch on this machine (ARGS="--ephemeral …")
 	dist/orch dev $(ARGS)
 
-demo: build  ## start Orch, run example flows, show what happened
+demo:  ## start Orch, run example flows, show what happened
 	@tools/demo
 
 test: packages  ## run every test; the last line counts the cases (TARGETS=//base/...)
