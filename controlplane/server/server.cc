@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
-#include <chrono>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -414,7 +413,8 @@ void WiredServer::Drain() {
   draining_ = true;
   if (gateway_ != nullptr) gateway_->Stop();
   if (grpc_ != nullptr) {
-    grpc_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(200));
+    grpc_->Shutdown(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                 gpr_time_from_millis(200, GPR_TIMESPAN)));
   }
   if (executor_ != nullptr && strand_ != nullptr) {
     const auto stopped = std::make_shared<Notification>();

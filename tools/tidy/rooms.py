@@ -16,7 +16,7 @@ ROOMS = {
     "secrets": [],
     "sdk-cpp": ["proto"],
     "controlplane/flow": ["task_types"],
-    "controlplane/engine": ["proto"],  # Events and records are messages.
+    "controlplane/engine": ["secrets", "proto"],  # Events and records are messages; lines are scrubbed.
     "controlplane/store": ["proto"],
     "controlplane/store/postgres": ["controlplane/store", "proto"],
     "controlplane/store/sqlite": ["controlplane/store", "proto"],
@@ -48,14 +48,16 @@ ROOMS = {
         "controlplane/scheduler", "controlplane/dispatch", "controlplane/peer",
         "controlplane/system", "task_types", "secrets", "proto"
     ],
-    "controlplane/gateway": ["controlplane/api/json", "controlplane/api", "proto", "webui"],
+    "controlplane/gateway": [
+        "controlplane/api/json", "controlplane/api", "controlplane/storage", "proto", "webui"
+    ],
     "controlplane/server": EVERYTHING,
     "worker/session": ["proto"],
     "worker/spool": ["worker/session", "proto"],
     "worker/link": ["worker/session", "proto"],
     "worker/shim": [],
     "worker/runner": ["worker/session", "worker/shim", "sdk-cpp", "secrets", "expression", "proto"],
-    "worker/tasks": ["sdk-cpp", "expression", "task_types", "proto"],
+    "worker/tasks": ["worker/runner", "sdk-cpp", "expression", "task_types", "proto"],
     "worker/web": ["sdk-cpp", "expression", "proto"],
     "worker/main": EVERYTHING,
     "cli": [],

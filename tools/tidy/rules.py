@@ -59,7 +59,7 @@ BANS = [
         "SQLite is known to controlplane/store/sqlite alone; go through the Store",
         homes=("controlplane/store/sqlite/",)),
     Ban("jq", _includes("jq.h", "jv.h"), "libjq is known to controlplane/jq alone; use its helper",
-        homes=("controlplane/jq/",)),
+        homes=("controlplane/jq/", "tests/expressions/")),
     Ban("curl", _includes("curl/"), "libcurl is known to worker/web alone; use its helper",
         homes=("worker/web/",)),
     Ban("spdlog", _includes("spdlog/", "fmt/"), "spdlog is known to base/log.cc alone; call Log",
@@ -69,6 +69,7 @@ BANS = [
                           "iostream>", "fstream>", "filesystem>", "unistd.h"),
         "this room decides, and does nothing: no I/O, thread, lock, RPC or log line; return a change or "
         "an effect, or take what is needed as an argument",
+        homes=("expression/renderer.cc",),  # The lock of the one cache: compiled texts, no state.
         only_in=_PURE),
     Ban("pure", _includes("base/clock.h", "base/executor.h"),
         "this room is told what time it is; take `now` as an argument",
@@ -98,7 +99,8 @@ def is_text(path):
 
 
 def _is_test(path):
-    return path.endswith("_test.cc") or "/testing/" in path or path.startswith("tests/")
+    return (path.endswith(("_test.cc", "_fixture.h", "_fixture.cc")) or "/testing/" in path or
+            path.startswith("tests/"))
 
 
 def _may_reach_further(path):
