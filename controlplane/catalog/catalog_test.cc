@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "base/hash.h"
 #include "base/manual_clock.h"
 #include "base/random.h"
 #include "base/status_matchers.h"
@@ -66,6 +67,34 @@ class CatalogTest : public testing::Test {
   KeyValues keys_{store_, clock_};
   KeyValues other_keys_{simulated_, manual_};
 };
+
+TEST_F(CatalogTest, EachRevisionIsMailedToTheStateOfItsFlow) {
+  EXPECT_EQ(Revision(flows_.Create(Change(Source()))), 1);
+  EXPECT_EQ(Revision(flows_.Upsert(Change(Source()))), -1);
+  EXPECT_EQ(Revision(flows_.Upsert(Change(Source("description: x\n")))), 2);
+  EXPECT_THAT(flows_.Delete("main", "a.b", "f"), IsOk());
+  EXPECT_FALSE(flows_.Delete("main", "a.b", "f").ok());
+  const auto mails = *simulated_.Mails(BucketOf("main", "a.b", "f"), BucketOf("main", "a.b", "f"),
+                                       /*limit=*/10);
+  ASSERT_EQ(mails.size(), 3u) << "none for a save that says nothing new";
+  for (size_t i = 0; i < mails.size(); ++i) {
+    EXPECT_EQ(mails[i].receiver(), "flow/main/a.b/f");
+    EXPECT_EQ(mails[i].sender(), "catalog");
+    EXPECT_EQ(mails[i].sequence(), static_cast<int64_t>(i) + 1);
+  }
+  EXPECT_EQ(mails[0].event().flow_saved().revision(), 1);
+  EXPECT_EQ(mails[1].event().flow_saved().revision(), 2);
+  EXPECT_EQ(mails[2].event().flow_deleted().revision(), 3);
+}
+
+TEST_F(CatalogTest, ASaveThatFailsSendsNoMail) {
+  store_.SetRates({.write_unavailable = 1});
+  EXPECT_FALSE(flows_.Create(Change(Source())).ok());
+  EXPECT_TRUE(simulated_.Mails(0, 65535, 10)->empty());
+  store_.SetRates({.write_unknown_done = 1});
+  EXPECT_EQ(Revision(flows_.Create(Change(Source()))), 1);
+  EXPECT_EQ(simulated_.Mails(0, 65535, 10)->size(), 1u) << "an answer that was lost, told once";
+}
 
 TEST_F(CatalogTest, RevisionsGrowOnlyWhenTheSourceSaysSomethingNew) {
   EXPECT_EQ(Revision(flows_.Create(Change("revision: 9\n" + Source()))), 1);

@@ -3,14 +3,33 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "base/hash.h"
 #include "base/status_macros.h"
 #include "controlplane/catalog/errors.h"
 #include "controlplane/flow/source.h"
+#include "controlplane/store/columns.h"
 
 namespace orch::catalog {
 namespace {
 
 constexpr int kTryCountMax = 16;
+
+// Tells the flow's state, wherever it lives, of a new revision. Written in the same transaction, so
+// that no revision goes untold.
+store::v1::Mail MailOf(const store::FlowRow& row, int limit) {
+  store::v1::Mail mail;
+  mail.set_receiver(store::FlowAddress(row.tenant, row.namespace_, row.id));
+  mail.set_receiver_bucket(BucketOf(row.tenant, row.namespace_, row.id));
+  mail.set_sender("catalog");
+  mail.set_sequence(row.revision);
+  if (row.deleted) {
+    mail.mutable_event()->mutable_flow_deleted()->set_revision(row.revision);
+  } else {
+    mail.mutable_event()->mutable_flow_saved()->set_revision(row.revision);
+    mail.mutable_event()->mutable_flow_saved()->set_limit(limit);
+  }
+  return mail;
+}
 
 }  // namespace
 
@@ -96,6 +115,7 @@ absl::StatusOr<FlowCatalog::Saved> FlowCatalog::Save(const FlowChange& change,
     row.updated_at = clock_.Now();
     store::SharedRows rows;
     rows.flows.push_back(row);
+    rows.mails.push_back(MailOf(row, flow.concurrency ? flow.concurrency->limit : 0));
     rows.audits = change.audits;
     const absl::Status status = store_.Write(rows);
     if (status.ok()) return saved(std::move(row), /*changed=*/true);
@@ -119,6 +139,7 @@ absl::Status FlowCatalog::Delete(const std::string& tenant, const std::string& n
     row.deleted = true;
     row.updated_at = clock_.Now();
     store::SharedRows rows;
+    rows.mails.push_back(MailOf(row, 0));
     rows.flows.push_back(std::move(row));
     rows.audits = audits;
     const absl::Status status = store_.Write(rows);

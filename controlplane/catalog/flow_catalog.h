@@ -2,7 +2,7 @@
 //
 // A save that says the same as the newest revision (its `revision:` line aside) changes nothing;
 // any other writes the next revision. Deleting writes one that says so, and creating again goes on
-// counting. A revision is never changed.
+// counting. A revision is never changed, and each is mailed to the flow's state with its write.
 //
 // Compiled revisions are kept, the least recently used going first. A stored revision is read
 // leniently: what was accepted once still runs, as far as it can be built.
