@@ -1,5 +1,6 @@
 #include "controlplane/flow/reader.h"
 
+#include "controlplane/flow/reader_test_support.h"
 #include "expression/json.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -9,49 +10,9 @@ namespace {
 
 using testing::ElementsAre;
 
-const TaskTypes& Types() {
-  static const auto* const types = new TaskTypes(*TaskTypes::BuiltIn());
-  return *types;
-}
-
-ReadOptions Everything() {
-  ReadOptions options;
-  options.features = EngineFeatures::All();
-  return options;
-}
-
-std::vector<std::string> Texts(const ReadResult& result) {
-  std::vector<std::string> texts;
-  for (const Complaint& complaint : result.complaints) {
-    static const char* const kNames[] = {"error ", "warning ", "info ", "deprecation "};
-    texts.push_back(kNames[static_cast<int>(complaint.severity)] + ComplaintText(complaint));
-  }
-  return texts;
-}
-
-// A flow whose head is right, its `rest` from line 3 on.
-std::string Flow(std::string_view rest) { return "id: f\nnamespace: a\n" + std::string(rest); }
-
-constexpr char kOneTask[] = "tasks: [{id: t, type: debug.Return}]\n";
-
-struct Case {
-  const char* name;
-  std::string yaml;
-  std::vector<std::string> complaints;
-};
-
-void CheckAll(const std::vector<Case>& cases, const ReadOptions& options = Everything()) {
-  for (const Case& c : cases) {
-    SCOPED_TRACE(c.name);
-    const ReadResult result = ReadFlow(c.yaml, Types(), options);
-    EXPECT_EQ(Texts(result), c.complaints);
-    EXPECT_EQ(result.flow == nullptr, AnyError(result.complaints));
-  }
-}
-
 TEST(Reader, NamesOfAFlowFollowTheirPatterns) {
   CheckAll({
-      {"all is well", Flow(kOneTask), {}},
+      {"all is well", Yaml(kOneTask), {}},
       {"dots and dashes", "id: a.b-c_1\nnamespace: x.y-z_1\n" + std::string(kOneTask), {}},
       {"a number is a name", "id: 1\nnamespace: a\n" + std::string(kOneTask), {}},
       {"no id",
@@ -72,16 +33,16 @@ TEST(Reader, NamesOfAFlowFollowTheirPatterns) {
        {"warning line 1, column 5: id: `pause` is a reserved word; start this flow by POST "
         "/executions/trigger/a/pause"}},
       {"no tasks", "id: f\nnamespace: a\n", {"error line 1, column 1: tasks: must not be empty"}},
-      {"tasks: []", Flow("tasks: []\n"), {"error line 3, column 8: tasks: must not be empty"}},
+      {"tasks: []", Yaml("tasks: []\n"), {"error line 3, column 8: tasks: must not be empty"}},
       {"tasks as a map",
-       Flow("tasks:\n  id: a\n"),
+       Yaml("tasks:\n  id: a\n"),
        {"error line 4, column 3: tasks: must be a list of tasks, not a map"}},
       {"an unknown property",
-       Flow("descriptoin: x\n") + kOneTask,
+       Yaml("descriptoin: x\n") + kOneTask,
        {"error line 3, column 1: descriptoin: Unrecognized field \"descriptoin\"; did you mean "
         "`description`?"}},
       {"disabled as a text",
-       Flow("disabled: perhaps\n") + kOneTask,
+       Yaml("disabled: perhaps\n") + kOneTask,
        {"error line 3, column 11: disabled: must be `true` or `false`, not a text"}},
       {"a list instead of a flow",
        "- a\n",
@@ -92,83 +53,83 @@ TEST(Reader, NamesOfAFlowFollowTheirPatterns) {
 TEST(Reader, TasksAreChecked) {
   CheckAll({
       {"no type",
-       Flow("tasks:\n- {id: a}\n"),
+       Yaml("tasks:\n- {id: a}\n"),
        {"error line 4, column 3: a.type: Invalid type: null",
         "error line 4, column 3: a: missing type id property 'type'"}},
       {"no id",
-       Flow("tasks:\n- {type: debug.Return}\n"),
+       Yaml("tasks:\n- {type: debug.Return}\n"),
        {"error line 4, column 3: tasks[0].id: must not be null"}},
       {"a dot in an id",
-       Flow("tasks:\n- {id: a.b, type: debug.Return}\n"),
+       Yaml("tasks:\n- {id: a.b, type: debug.Return}\n"),
        {"error line 4, column 8: a.b.id: must match \"^[a-zA-Z0-9][a-zA-Z0-9_-]*\""}},
-      {"a null task", Flow("tasks:\n- \n"), {"error line 5, column 1: tasks[0]: must not be null"}},
+      {"a null task", Yaml("tasks:\n- \n"), {"error line 5, column 1: tasks[0]: must not be null"}},
       {"an unknown core type, long",
-       Flow("tasks:\n- {id: a, type: io.kestra.plugin.core.log.Logg}\n"),
+       Yaml("tasks:\n- {id: a, type: io.kestra.plugin.core.log.Logg}\n"),
        {"error line 4, column 17: a.type: Invalid type: io.kestra.plugin.core.log.Logg; did you "
         "mean "
         "`io.kestra.plugin.core.log.Log`?"}},
       {"an unknown core type, short",
-       Flow("tasks:\n- {id: a, type: debug.Retrun}\n"),
+       Yaml("tasks:\n- {id: a, type: debug.Retrun}\n"),
        {"error line 4, column 17: a.type: Invalid type: debug.Retrun; did you mean "
         "`debug.Return`?"}},
       {"case matters",
-       Flow("tasks:\n- {id: a, type: log.log, message: m}\n"),
+       Yaml("tasks:\n- {id: a, type: log.log, message: m}\n"),
        {"error line 4, column 17: a.type: Invalid type: log.log; did you mean `log.Log`?"}},
       {"a type that nobody has brought",
-       Flow("tasks:\n- {id: a, type: io.kestra.plugin.acme.Do, x: 1}\n"),
+       Yaml("tasks:\n- {id: a, type: io.kestra.plugin.acme.Do, x: 1}\n"),
        {"warning line 4, column 17: a.type: no worker has brought `acme.Do` yet; its properties "
         "are "
         "unchecked"}},
       {"a trigger as a task",
-       Flow("tasks:\n- {id: a, type: io.kestra.plugin.core.trigger.Schedule}\n"),
+       Yaml("tasks:\n- {id: a, type: io.kestra.plugin.core.trigger.Schedule}\n"),
        {"error line 4, column 17: a.type: Invalid type: io.kestra.plugin.core.trigger.Schedule is "
         "no task"}},
       {"an older name",
-       Flow("tasks:\n- {id: a, type: io.kestra.core.tasks.log.Log, message: m}\n"),
+       Yaml("tasks:\n- {id: a, type: io.kestra.core.tasks.log.Log, message: m}\n"),
        {"info line 4, column 17: a: `io.kestra.core.tasks.log.Log` is an older name of `log.Log`"}},
       {"a deprecated type",
-       Flow("tasks:\n- {id: a, type: debug.Echo, format: m}\n"),
+       Yaml("tasks:\n- {id: a, type: debug.Echo, format: m}\n"),
        {"deprecation line 4, column 17: a: `debug.Echo` is deprecated"}},
       {"a core type that this release lacks",
-       Flow("tasks:\n- {id: a, type: http.Request, uri: x}\n"),
+       Yaml("tasks:\n- {id: a, type: http.Request, uri: x}\n"),
        {"error line 4, column 17: a.type: `http.Request` cannot be run by this release yet"}},
       {"... even disabled it is read",
-       Flow("tasks:\n- {id: a, type: http.Request, uri: x, disabled: true}\n"),
+       Yaml("tasks:\n- {id: a, type: http.Request, uri: x, disabled: true}\n"),
        {}},
       {"an unknown property",
-       Flow("tasks:\n- id: a\n  type: log.Log\n  mesage: x\n  message: y\n"),
+       Yaml("tasks:\n- id: a\n  type: log.Log\n  mesage: x\n  message: y\n"),
        {"error line 6, column 3: a.mesage: Unrecognized field \"mesage\"; did you mean "
         "`message`?"}},
       {"a required property",
-       Flow("tasks:\n- {id: a, type: kv.Set, value: x}\n"),
+       Yaml("tasks:\n- {id: a, type: kv.Set, value: x}\n"),
        {"error line 4, column 3: a.key: must not be null"}},
       {"a wrong kind",
-       Flow("tasks:\n- {id: a, type: log.Log, message: {a: b}}\n"),
+       Yaml("tasks:\n- {id: a, type: log.Log, message: {a: b}}\n"),
        {"error line 4, column 35: a.message: must be a text or a list, not a map"}},
       {"a wrong kind inside",
-       Flow("tasks:\n- {id: a, type: log.Log, message: [x, [y]]}\n"),
+       Yaml("tasks:\n- {id: a, type: log.Log, message: [x, [y]]}\n"),
        {"error line 4, column 39: a.message[1]: must be a text, not a list"}},
       {"an expression fits any dynamic property",
-       Flow("tasks:\n- {id: a, type: kv.Set, key: k, value: v, overwrite: '{{ inputs.x }}', ttl: "
+       Yaml("tasks:\n- {id: a, type: kv.Set, key: k, value: v, overwrite: '{{ inputs.x }}', ttl: "
             "'{{ 1 }}'}\n"),
        {}},
       {"a word that only the run would refuse",
-       Flow("tasks:\n- {id: a, type: log.Log, message: m, level: INF}\n"),
+       Yaml("tasks:\n- {id: a, type: log.Log, message: m, level: INF}\n"),
        {"warning line 4, column 45: a.level: `INF` is none of TRACE, DEBUG, INFO, WARN, ERROR; did "
         "you mean "
         "`INFO`?; the task will fail when it runs"}},
       {"a bad timeout",
-       Flow("tasks:\n- {id: a, type: debug.Return, timeout: abc}\n"),
+       Yaml("tasks:\n- {id: a, type: debug.Return, timeout: abc}\n"),
        {"warning line 4, column 40: a.timeout: `abc` is no duration; the task will fail when it "
         "runs"}},
       {"when and runIf",
-       Flow("tasks:\n- {id: a, type: debug.Return, runIf: x, when: y}\n"),
+       Yaml("tasks:\n- {id: a, type: debug.Return, runIf: x, when: y}\n"),
        {"error line 4, column 41: a.when: `when` and `runIf` mean the same; write one of them"}},
       {"a bad log level",
-       Flow("tasks:\n- {id: a, type: debug.Return, logLevel: LOUD}\n"),
+       Yaml("tasks:\n- {id: a, type: debug.Return, logLevel: LOUD}\n"),
        {"error line 4, column 41: a.logLevel: `LOUD` is none of TRACE, DEBUG, INFO, WARN, ERROR"}},
       {"a group without a key",
-       Flow("tasks:\n- {id: a, type: debug.Return, workerGroup: {fallback: FAIL}}\n"),
+       Yaml("tasks:\n- {id: a, type: debug.Return, workerGroup: {fallback: FAIL}}\n"),
        {"error line 4, column 44: tasks[0].workerGroup.key: must not be blank"}},
   });
 }
@@ -178,7 +139,7 @@ TEST(Reader, AStrictReaderRefusesTypesThatNobodyHasBrought) {
   options.strict = true;
   CheckAll(
       {{"",
-        Flow("tasks:\n- {id: a, type: acme.Do}\n"),
+        Yaml("tasks:\n- {id: a, type: acme.Do}\n"),
         {"error line 4, column 17: a.type: no worker has brought `acme.Do` yet; its properties are "
          "unchecked"}}},
       options);
@@ -188,62 +149,62 @@ TEST(Reader, FlowablesNeedTheirTasks) {
   const std::string child = "[{id: t, type: debug.Return}]";
   CheckAll({
       {"Sequential",
-       Flow("tasks: [{id: a, type: flow.Sequential}]\n"),
+       Yaml("tasks: [{id: a, type: flow.Sequential}]\n"),
        {"error line 3, column 9: a.tasks: The 'tasks' property cannot be empty"}},
       {"AllowFailure",
-       Flow("tasks: [{id: a, type: flow.AllowFailure, tasks: []}]\n"),
+       Yaml("tasks: [{id: a, type: flow.AllowFailure, tasks: []}]\n"),
        {"error line 3, column 49: a.tasks: The 'tasks' property cannot be empty"}},
       {"Parallel without",
-       Flow("tasks: [{id: a, type: flow.Parallel}]\n"),
+       Yaml("tasks: [{id: a, type: flow.Parallel}]\n"),
        {"error line 3, column 9: a.tasks: must not be empty",
         "error line 3, column 9: a.tasks: must not be null"}},
       {"Parallel of nothing",
-       Flow("tasks: [{id: a, type: flow.Parallel, tasks: []}]\n"),
+       Yaml("tasks: [{id: a, type: flow.Parallel, tasks: []}]\n"),
        {"error line 3, column 45: a.tasks: must not be empty"}},
       {"a negative limit",
-       Flow("tasks: [{id: a, type: flow.Parallel, concurrent: -1, tasks: " + child + "}]\n"),
+       Yaml("tasks: [{id: a, type: flow.Parallel, concurrent: -1, tasks: " + child + "}]\n"),
        {"warning line 3, column 50: a.concurrent: a negative number means the same as 0: no "
         "limit"}},
       {"a limit that is rendered",
-       Flow("tasks: [{id: a, type: flow.Parallel, concurrent: '{{ 2 }}', tasks: " + child + "}]\n"),
+       Yaml("tasks: [{id: a, type: flow.Parallel, concurrent: '{{ 2 }}', tasks: " + child + "}]\n"),
        {"error line 3, column 50: a.concurrent: must be an integer, not an expression"}},
       {"ForEach without values",
-       Flow("tasks: [{id: a, type: flow.ForEach, tasks: " + child + "}]\n"),
+       Yaml("tasks: [{id: a, type: flow.ForEach, tasks: " + child + "}]\n"),
        {"error line 3, column 9: a.values: must not be null"}},
       {"ForEach with a negative limit",
-       Flow("tasks: [{id: a, type: flow.ForEach, values: [x], concurrencyLimit: -1, tasks: " +
+       Yaml("tasks: [{id: a, type: flow.ForEach, values: [x], concurrencyLimit: -1, tasks: " +
             child + "}]\n"),
        {"error line 3, column 68: a.concurrencyLimit: must be greater than or equal to 0"}},
       {"If without then",
-       Flow("tasks: [{id: a, type: flow.If, condition: x}]\n"),
+       Yaml("tasks: [{id: a, type: flow.If, condition: x}]\n"),
        {"error line 3, column 9: a.then: must not be empty"}},
       {"If without condition",
-       Flow("tasks: [{id: a, type: flow.If, then: " + child + "}]\n"),
+       Yaml("tasks: [{id: a, type: flow.If, then: " + child + "}]\n"),
        {"warning line 3, column 9: a.condition: an absent condition is false: `then` never runs"}},
       {"an empty else",
-       Flow("tasks: [{id: a, type: flow.If, condition: true, else: [], then: " + child + "}]\n"),
+       Yaml("tasks: [{id: a, type: flow.If, condition: true, else: [], then: " + child + "}]\n"),
        {}},
       {"Switch of nothing",
-       Flow("tasks: [{id: a, type: flow.Switch, value: x, cases: {}}]\n"),
+       Yaml("tasks: [{id: a, type: flow.Switch, value: x, cases: {}}]\n"),
        {"error line 3, column 9: a: No task defined, neither `cases` nor `defaults` have any "
         "tasks"}},
       {"Switch without value",
-       Flow("tasks: [{id: a, type: flow.Switch, defaults: " + child + "}]\n"),
+       Yaml("tasks: [{id: a, type: flow.Switch, defaults: " + child + "}]\n"),
        {"error line 3, column 9: a.value: must not be null"}},
       {"Sleep without duration",
-       Flow("tasks: [{id: a, type: flow.Sleep}]\n"),
+       Yaml("tasks: [{id: a, type: flow.Sleep}]\n"),
        {"error line 3, column 9: a.duration: must not be null"}},
       {"Dag of nothing",
-       Flow("tasks: [{id: a, type: flow.Dag}]\n"),
+       Yaml("tasks: [{id: a, type: flow.Dag}]\n"),
        {"error line 3, column 9: a.tasks: must not be empty: no task defined"}},
       {"Dag with an unknown dependency",
-       Flow("tasks:\n- id: d\n  type: flow.Dag\n  tasks:\n"
+       Yaml("tasks:\n- id: d\n  type: flow.Dag\n  tasks:\n"
             "  - task: {id: one, type: debug.Return}\n"
             "  - {task: {id: two, type: debug.Return}, dependsOn: [oen]}\n"),
        {"error line 8, column 12: d: Not existing task id in dependency: oen; did you mean "
         "`one`?"}},
       {"Dag with a cycle",
-       Flow("tasks:\n- id: d\n  type: flow.Dag\n  tasks:\n"
+       Yaml("tasks:\n- id: d\n  type: flow.Dag\n  tasks:\n"
             "  - {task: {id: a, type: debug.Return}, dependsOn: [b]}\n"
             "  - {task: {id: b, type: debug.Return}, dependsOn: [a]}\n"
             "  - {task: {id: c, type: debug.Return}, dependsOn: [a]}\n"),
@@ -253,7 +214,7 @@ TEST(Reader, FlowablesNeedTheirTasks) {
 
 TEST(Reader, RetriesAreChecked) {
   const auto task = [](const std::string& retry) {
-    return Flow("tasks: [{id: t, type: debug.Return, retry: " + retry + "}]\n");
+    return Yaml("tasks: [{id: t, type: debug.Return, retry: " + retry + "}]\n");
   };
   const std::string at = "error line 3, column ";
   CheckAll({
@@ -299,11 +260,11 @@ TEST(Reader, RetriesAreChecked) {
 
 TEST(Reader, InputsAndOutputsAreChecked) {
   const auto input = [](const std::string& text) {
-    return Flow("inputs:\n- " + text + "\n") + kOneTask;
+    return Yaml("inputs:\n- " + text + "\n") + kOneTask;
   };
   CheckAll({
       {"all types that need no more",
-       Flow("inputs:\n- {id: a, type: STRING}\n- {id: b, type: INT, min: 1, max: 3}\n- {id: c, "
+       Yaml("inputs:\n- {id: a, type: STRING}\n- {id: b, type: INT, min: 1, max: 3}\n- {id: c, "
             "type: BOOL}\n"
             "- {id: d.e, type: SELECT, values: [1, b]}\n- {id: f, type: ARRAY, itemType: INT}\n"
             "- {id: g, type: FILE}\n- {id: h, type: JSON, defaults: {a: 1}}\n"
@@ -361,27 +322,27 @@ TEST(Reader, InputsAndOutputsAreChecked) {
        input("{id: a, type: STRING, dependsOn: {inputs: [b]}}"),
        {"error line 4, column 3: a.dependsOn: there is no input `b`; did you mean `a`?"}},
       {"a ring",
-       Flow("inputs:\n- {id: a, type: STRING, dependsOn: {inputs: [b]}}\n"
+       Yaml("inputs:\n- {id: a, type: STRING, dependsOn: {inputs: [b]}}\n"
             "- {id: b, type: STRING, dependsOn: {inputs: [a]}}\n") +
            kOneTask,
        {"error line 4, column 3: a.dependsOn: inputs depend on each other: a -> b -> a",
         "error line 5, column 3: b.dependsOn: inputs depend on each other: b -> a -> b"}},
       {"a value that would hold values",
-       Flow("inputs:\n- {id: a.b, type: STRING}\n- {id: a, type: STRING}\n") + kOneTask,
+       Yaml("inputs:\n- {id: a.b, type: STRING}\n- {id: a, type: STRING}\n") + kOneTask,
        {"error line 4, column 3: a.b.id: the input `a` cannot hold a value and `a.b`"}},
       {"an output without much",
-       Flow(kOneTask) + "outputs: [{id: o}]\n",
+       Yaml(kOneTask) + "outputs: [{id: o}]\n",
        {"error line 4, column 11: outputs[0].type: must not be null",
         "error line 4, column 11: outputs[0].value: must not be null"}},
       {"an output with itemType",
-       Flow(kOneTask) + "outputs: [{id: o, type: ARRAY, value: x, itemType: INT}]\n",
+       Yaml(kOneTask) + "outputs: [{id: o, type: ARRAY, value: x, itemType: INT}]\n",
        {"error line 4, column 42: outputs[0].itemType: Unrecognized field \"itemType\""}},
   });
 }
 
 TEST(Reader, LabelsAreAMapOrAList) {
   const auto labels = [](const std::string& text) {
-    return Flow("labels: " + text + "\n") + kOneTask;
+    return Yaml("labels: " + text + "\n") + kOneTask;
   };
   CheckAll({
       {"a map", labels("{a: x, b: 1, c: true, d: 1.5}"), {}},
@@ -416,17 +377,17 @@ TEST(Reader, LabelsAreAMapOrAList) {
 TEST(Reader, IdsAreUniqueOverTheWholeFlow) {
   CheckAll({
       {"in branches",
-       Flow("tasks:\n- {id: t, type: debug.Return}\n- id: i\n  type: flow.If\n  condition: x\n"
+       Yaml("tasks:\n- {id: t, type: debug.Return}\n- id: i\n  type: flow.If\n  condition: x\n"
             "  then: [{id: t, type: debug.Return}]\n  else: [{id: e, type: debug.Return}]\n"
             "errors: [{id: e, type: debug.Return}]\n"),
        {"error line 8, column 10: Invalid Flow: Duplicate task id with name [t, e] (again at line "
         "8, 10)"}},
       {"disabled ones count",
-       Flow("tasks:\n- {id: t, type: debug.Return}\n- {id: t, type: debug.Return, disabled: "
+       Yaml("tasks:\n- {id: t, type: debug.Return}\n- {id: t, type: debug.Return, disabled: "
             "true}\n"),
        {"error line 5, column 3: Invalid Flow: Duplicate task id with name [t] (again at line 5)"}},
       {"inputs, outputs and triggers",
-       Flow(kOneTask) +
+       Yaml(kOneTask) +
            "inputs: [{id: t, type: STRING}, {id: t, type: STRING}]\n"
            "outputs: [{id: o, type: STRING, value: x}, {id: o, type: STRING, value: x}]\n"
            "triggers:\n- {id: w, type: trigger.Webhook, key: k}\n- {id: w, type: trigger.Webhook, "
@@ -436,13 +397,13 @@ TEST(Reader, IdsAreUniqueOverTheWholeFlow) {
         "error line 8, column 3: Invalid Flow: Duplicate trigger id with name [w] (again at line "
         "8)"}},
       {"a task and a trigger may share one",
-       Flow(kOneTask) + "triggers: [{id: t, type: trigger.Webhook, key: k}]\n",
+       Yaml(kOneTask) + "triggers: [{id: t, type: trigger.Webhook, key: k}]\n",
        {}},
   });
 }
 
 TEST(Reader, AFlowMayNotCallItself) {
-  const ReadResult result = ReadFlow(Flow("tasks:\n- id: p\n  type: flow.Parallel\n  tasks: [{id: "
+  const ReadResult result = ReadFlow(Yaml("tasks:\n- id: p\n  type: flow.Parallel\n  tasks: [{id: "
                                           "s, type: flow.Subflow, namespace: a, flowId: f}]\n"),
                                      Types(), Everything());
   EXPECT_THAT(
@@ -455,7 +416,7 @@ TEST(Reader, AFlowMayNotCallItself) {
 TEST(Reader, ADashInAReferenceIsAMinus) {
   CheckAll({
       {"in inputs and outputs",
-       Flow("inputs: [{id: a-b, type: STRING}]\ntasks:\n- {id: t-x, type: debug.Return, format: "
+       Yaml("inputs: [{id: a-b, type: STRING}]\ntasks:\n- {id: t-x, type: debug.Return, format: "
             "'{{ inputs.a-b }}'}\n"
             "- {id: u, type: debug.Return, format: \"{{ outputs.t-x.value }} {{ inputs['a-b'] "
             "}}\"}\n"),
@@ -464,161 +425,53 @@ TEST(Reader, ADashInAReferenceIsAMinus) {
         "error line 6, column 43: Invalid Flow: in `outputs.t-x` the dash is a minus; use "
         "outputs['t-x']"}},
       {"not in texts, nor outside of expressions",
-       Flow("inputs: [{id: a-b, type: STRING}]\ntasks:\n"
+       Yaml("inputs: [{id: a-b, type: STRING}]\ntasks:\n"
             "- {id: t, type: debug.Return, format: \"inputs.a-b {{ 'inputs.a-b' }}\"}\n"),
        {}},
       {"a subtraction is one",
-       Flow("inputs: [{id: a, type: INT}]\ntasks: [{id: t, type: debug.Return, format: '{{ "
+       Yaml("inputs: [{id: a, type: INT}]\ntasks: [{id: t, type: debug.Return, format: '{{ "
             "inputs.a-1 }}'}]\n"),
        {}},
   });
 }
 
-TEST(Reader, WhatTheEngineCannotDoYetIsRefusedByName) {
-  const std::string at = "error line ";
-  CheckAll(
-      {
-          {"a flowable",
-           Flow("tasks:\n- {id: p, type: io.kestra.plugin.core.flow.Pause}\n"),
-           {at + "4, column 17: p.type: `flow.Pause` cannot be run by this release yet"}},
-          {"a retry by a new execution, of a task",
-           Flow("tasks:\n- {id: t, type: debug.Return, retry: {type: constant, interval: 1, "
-                "behavior: CREATE_NEW_EXECUTION}}\n"),
-           {at + "4, column 78: tasks[0].retry.behavior: `CREATE_NEW_EXECUTION` cannot be run by "
-                 "this release yet"}},
-          {"and of the flow",
-           Flow("retry: {type: constant, interval: 1, behavior: CREATE_NEW_EXECUTION}\n") + kOneTask,
-           {at + "3, column 48: retry.behavior: `CREATE_NEW_EXECUTION` cannot be run by this "
-                 "release yet"}},
-          {"what to do without a worker",
-           Flow("workerGroup: {key: k, fallback: CANCEL}\n"
-                "tasks: [{id: t, type: debug.Return, workerGroup: {key: k, fallback: FAIL}}]\n"),
-           {at + "3, column 33: workerGroup.fallback: `CANCEL` cannot be run by this release yet",
-            at + "4, column 69: tasks[0].workerGroup.fallback: `FAIL` cannot be run by this "
-                 "release yet"}},
-          {"a disabled task may ask for anything",
-           Flow("tasks:\n- {id: t, type: debug.Return, disabled: true, workerGroup: {key: k, "
-                "fallback: FAIL}, retry: {type: constant, interval: 1, behavior: "
-                "CREATE_NEW_EXECUTION}}\n- {id: u, type: debug.Return}\n"),
-           {}},
-          {"concurrency",
-           Flow("concurrency: {limit: 1}\n") + kOneTask,
-           {at + "3, column 1: concurrency: `concurrency` cannot be run by this release yet"}},
-          {"triggers",
-           Flow(kOneTask) + "triggers:\n- {id: w, type: trigger.Webhook, key: k}\n",
-           {at + "5, column 3: triggers[0]: `triggers` cannot be run by this release yet"}},
-          {"a disabled trigger says nothing",
-           Flow(kOneTask) + "triggers:\n- {id: w, type: trigger.Webhook, key: k, disabled: true}\n",
-           {}},
-          {"sla, checks and afterExecution",
-           Flow(kOneTask) + "sla: [{id: s, type: MAX_DURATION, duration: PT1S, behavior: FAIL}]\n"
-                            "checks: [{condition: x, message: y}]\n"
-                            "afterExecution: [{id: a, type: debug.Return}]\n",
-           {at + "4, column 1: sla: `sla` cannot be run by this release yet",
-            at + "5, column 1: checks: `checks` cannot be run by this release yet",
-            at +
-                "6, column 1: afterExecution: `afterExecution` cannot be run by this release yet"}},
-          {"empty lists ask for nothing",
-           Flow("errors: []\ntriggers: []\nsla: []\nlisteners: []\n") + kOneTask,
-           {}},
-      },
-      ReadOptions());
-}
-
-TEST(Reader, WhatTheEngineCanDoIsReadAsItStands) {
-  const ReadResult result = ReadFlow(
-      Flow("retry: {type: exponential, interval: PT1S, maxInterval: PT1M, maxAttempts: 4}\n"
-           "tasks:\n"
-           "- id: seq\n"
-           "  type: flow.EachSequential\n"
-           "  value: [a, b]\n"
-           "  tasks: [{id: s, type: debug.Return}]\n"
-           "- id: par\n"
-           "  type: io.kestra.core.tasks.flows.EachParallel\n"
-           "  value: '{{ inputs.l }}'\n"
-           "  concurrent: 3\n"
-           "  tasks: [{id: p, type: debug.Return}]\n"
-           "  errors: [{id: pe, type: debug.Return}]\n"
-           "- {id: all, type: flow.EachParallel, value: '[]', tasks: []}\n"
-           "- {id: w, type: flow.Sleep, duration: PT1S}\n"
-           "- {id: ok, type: execution.Assert, conditions: ['{{ 1 == 1 }}', true]}\n"
-           "- {id: set, type: execution.SetVariables, variables: {x: 1}, overwrite: false}\n"
-           "- {id: unset, type: execution.UnsetVariables, variables: [x]}\n"
-           "errors: [{id: e, type: debug.Return}]\n"
-           "finally: [{id: f, type: debug.Return}]\n"),
-      Types());
-  ASSERT_NE(result.flow, nullptr);
-  EXPECT_FALSE(AnyError(result.complaints));
-  const Task& seq = *result.flow->FindTask("seq");
-  EXPECT_EQ(seq.flowable, Flowable::kForEach);
-  EXPECT_EQ(seq.concurrency, 1);
-  EXPECT_EQ(seq.properties.Find("value")->size(), 2u);
-  const Task& par = *result.flow->FindTask("par");
-  EXPECT_EQ(par.flowable, Flowable::kForEach);
-  EXPECT_EQ(par.type, "flow.EachParallel");
-  EXPECT_EQ(par.concurrency, 3);
-  EXPECT_EQ(par.errors.size(), 1u);
-  EXPECT_EQ(result.flow->FindTask("all")->concurrency, 0);
-  EXPECT_EQ(result.flow->FindTask("w")->flowable, Flowable::kSleep);
-  EXPECT_EQ(result.flow->FindTask("ok")->place, Place::kInline);
-  EXPECT_EQ(result.flow->retry->attempt_count_max, 4);
-  EXPECT_EQ(result.flow->errors.size(), 1u);
-  EXPECT_EQ(result.flow->finally.size(), 1u);
-}
-
-TEST(Reader, LoopsOfTheOlderKindSayWhatTheyLack) {
-  CheckAll(
-      {
-          {"no value, no tasks",
-           Flow("tasks:\n- {id: l, type: flow.EachSequential}\n"),
-           {"error line 4, column 3: l.value: must not be null",
-            "error line 4, column 3: l.tasks: The 'tasks' property cannot be empty",
-            "deprecation line 4, column 17: l: `flow.EachSequential` is deprecated"}},
-          {"side by side",
-           Flow("tasks:\n- {id: l, type: flow.EachParallel, value: '[]'}\n"),
-           {"error line 4, column 3: l.tasks: must not be null",
-            "deprecation line 4, column 17: l: `flow.EachParallel` is deprecated"}},
-      },
-      ReadOptions());
-}
-
 TEST(Reader, TriggersSlasAndConcurrencyHaveTheirShapes) {
   CheckAll({
       {"a webhook without key",
-       Flow(kOneTask) + "triggers: [{id: w, type: trigger.Webhook}]\n",
+       Yaml(kOneTask) + "triggers: [{id: w, type: trigger.Webhook}]\n",
        {"error line 4, column 12: triggers[0].key: must not be null"}},
       {"a key that is too long",
-       Flow(kOneTask) + "triggers: [{id: w, type: trigger.Webhook, key: " + std::string(257, 'k') +
+       Yaml(kOneTask) + "triggers: [{id: w, type: trigger.Webhook, key: " + std::string(257, 'k') +
            "}]\n",
        {"error line 4, column 48: triggers[0].key: size must be between 0 and 256"}},
       {"a webhook that waits for several",
-       Flow(kOneTask) + "triggers: [{id: w, type: trigger.Webhook, key: k, conditions: [{type: "
+       Yaml(kOneTask) + "triggers: [{id: w, type: trigger.Webhook, key: k, conditions: [{type: "
                         "condition.MultipleCondition}]}]\n",
        {"error line 4, column 71: triggers[0].conditions: a webhook has one call at a time: "
         "conditions of type "
         "MultipleCondition are not supported"}},
       {"a schedule with more than it has",
-       Flow(kOneTask) + "triggers: [{id: w, type: trigger.Schedule, cron: '@daily', corn: x}]\n",
+       Yaml(kOneTask) + "triggers: [{id: w, type: trigger.Schedule, cron: '@daily', corn: x}]\n",
        {"error line 4, column 60: triggers[0].corn: Unrecognized field \"corn\"; did you mean "
         "`cron`?"}},
       {"a trigger without id",
-       Flow(kOneTask) + "triggers: [{type: trigger.Webhook, key: k}]\n",
+       Yaml(kOneTask) + "triggers: [{type: trigger.Webhook, key: k}]\n",
        {"error line 4, column 12: triggers[0].id: must not be null"}},
       {"an sla without id",
-       Flow(kOneTask) + "sla: [{type: MAX_DURATION, duration: PT1S, behavior: FAIL}]\n",
+       Yaml(kOneTask) + "sla: [{type: MAX_DURATION, duration: PT1S, behavior: FAIL}]\n",
        {"error line 4, column 7: sla[0].id: must not be empty"}},
       {"no limit",
-       Flow("concurrency: {behavior: FAIL}\n") + kOneTask,
+       Yaml("concurrency: {behavior: FAIL}\n") + kOneTask,
        {"error line 3, column 14: concurrency.limit: must be greater than or equal to 1"}},
       {"a limit of none",
-       Flow("concurrency: {limit: 0}\n") + kOneTask,
+       Yaml("concurrency: {limit: 0}\n") + kOneTask,
        {"error line 3, column 22: concurrency.limit: must be greater than or equal to 1"}},
   });
 }
 
 TEST(Reader, ABrokenExpressionIsAWarningAtItsPlace) {
   const ReadResult result = ReadFlow(
-      Flow("tasks:\n- id: a\n  type: debug.Return\n  format: |\n    fine\n    {{ 1 + }}\n"),
+      Yaml("tasks:\n- id: a\n  type: debug.Return\n  format: |\n    fine\n    {{ 1 + }}\n"),
       Types());
   ASSERT_NE(result.flow, nullptr);
   ASSERT_EQ(result.complaints.size(), 1u);
@@ -631,7 +484,7 @@ TEST(Reader, ALenientReaderBuildsWhatItCan) {
   ReadOptions options;
   options.lenient = true;
   const ReadResult result =
-      ReadFlow(Flow("surprise: 1\ntasks: [{id: t, type: log.Log, message: m, mesage: x}]\n"),
+      ReadFlow(Yaml("surprise: 1\ntasks: [{id: t, type: log.Log, message: m, mesage: x}]\n"),
                Types(), options);
   ASSERT_NE(result.flow, nullptr);
   EXPECT_THAT(
@@ -640,8 +493,8 @@ TEST(Reader, ALenientReaderBuildsWhatItCan) {
           "warning line 3, column 1: surprise: Unrecognized field \"surprise\"",
           "warning line 4, column 44: t.mesage: Unrecognized field \"mesage\"; did you mean "
           "`message`?"));
-  EXPECT_EQ(ReadFlow(Flow("tasks: [{id: t, type: flow.Pause}]\n"), Types(), options).flow, nullptr);
-  EXPECT_EQ(ReadFlow(Flow("tasks: [{id: t, type: debug.Return}, {id: t, type: debug.Return}]\n"),
+  EXPECT_EQ(ReadFlow(Yaml("tasks: [{id: t, type: flow.Pause}]\n"), Types(), options).flow, nullptr);
+  EXPECT_EQ(ReadFlow(Yaml("tasks: [{id: t, type: debug.Return}, {id: t, type: debug.Return}]\n"),
                      Types(), options)
                 .flow,
             nullptr);
