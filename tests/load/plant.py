@@ -113,20 +113,43 @@ class Plant:
                 return float(line.split()[1])
         raise RuntimeError(f"no metric {name}")
 
-    def generate(self, flow, task_count, *options, timeout):
-        """Starts executions; what was noted of each, and the generator's CPU."""
-        file = self.folder / "starts"
-        done = subprocess.run(
+    def generate(self, flow, task_count, *options, timeout, beside=()):
+        """Starts executions; what was noted of each, and the CPU of the generator.
+
+        `beside` are the options of a second generator that runs at the same time; what it noted comes
+        third then.
+        """
+        generators = [self._generator(flow, "starts", options)]
+        if beside:
+            generators.append(self._generator(flow, "probes", beside))
+        texts = []
+        try:
+            for generator in generators:
+                texts.append(generator.communicate(timeout=timeout)[0])
+                if generator.returncode != 0:
+                    raise RuntimeError("the generator failed\n" + self.logs())
+        finally:
+            for generator in generators:
+                if generator.poll() is None:
+                    generator.kill()
+                    generator.wait()
+        starts = self._noted("starts", task_count)
+        cpu = sum(json.loads(text)["cpu_s"] for text in texts)
+        return (starts, cpu, self._noted("probes", task_count)) if beside else (starts, cpu)
+
+    def _generator(self, flow, name, options):
+        return subprocess.Popen(
             [self.tools["generator"], "--port", str(self.http), "--namespace", NAMESPACE, "--flow",
-             flow, "--file", str(file), *map(str, options)],
-            stdout=subprocess.PIPE, timeout=timeout, check=True)
-        with open(file, encoding="ascii") as lines:
+             flow, "--file", str(self.folder / name), *map(str, options)], stdout=subprocess.PIPE)
+
+    def _noted(self, name, task_count):
+        with open(self.folder / name, encoding="ascii") as lines:
             starts = [Started(line) for line in lines]
         answered = sum(1 for one in starts if one.status == 200)
         self.started += answered
         self.uncertain += sum(1 for one in starts if one.status == 0 and one.sent > 0)
         self.task_runs += answered * task_count
-        return starts, json.loads(done.stdout)["cpu_s"]
+        return starts
 
     def settle(self, seconds):
         """Waits until nothing is under way any more. Whether that came to be."""
