@@ -215,7 +215,6 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
     Live* live = nullptr;
     std::string execution_id;
     const v1::TaskRun* run = nullptr;
-    int attempt = 0;
   };
   // The run whose live lease the token names; run is nullptr when there is none.
   Held FindHeld(const v1::LeaseToken& token) const;

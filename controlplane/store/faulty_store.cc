@@ -2,12 +2,15 @@
 
 #include <utility>
 
+#include "base/museum.h"
 #include "base/status_macros.h"
 
 namespace orch::store {
 namespace {
 
 using Kind = CommitFault::Kind;
+
+constexpr absl::Duration kDoubledLater = absl::Seconds(20);
 
 CommitResult Unknown(std::string message) {
   return {.outcome = CommitResult::Outcome::kUnknown, .message = std::move(message)};
@@ -41,6 +44,12 @@ void FaultyStore::Later(std::function<void()> work) {
 void FaultyStore::Commit(std::shared_ptr<const Batch> batch,
                          std::function<void(CommitResult)> done) {
   const CommitFault fault = Draw();
+  const bool is_kept = fault.kind == Kind::kNone || fault.kind == Kind::kSlow;
+  if (is_kept && executor_ != nullptr && Chance(rates_.doubled)) {
+    ++doubled_count_;
+    executor_->PostAt(kDoubledLater * random_.Unit(),
+                      [this, batch] { below_.Commit(batch, [](CommitResult) {}); });
+  }
   ++counts_[static_cast<size_t>(fault.kind)];
   switch (fault.kind) {
     case Kind::kNone: return below_.Commit(std::move(batch), std::move(done));
@@ -75,6 +84,7 @@ void FaultyStore::StartUnderWay(std::shared_ptr<const Batch> batch,
     const auto found = under_way_.find(id);
     if (found == under_way_.end() || found->second.batch == nullptr) return;
     const std::shared_ptr<const Batch> landed = std::exchange(found->second.batch, nullptr);
+    promise_broken_ = promise_broken_ || found->second.called_not_done;
     if (found->second.unanswered == nullptr) under_way_.erase(found);
     below_.Commit(landed, [](CommitResult) {});
   });
@@ -103,6 +113,16 @@ void FaultyStore::Resolve(const Batch& batch, std::function<void(Resolution)> do
     return done({.outcome = Resolution::Outcome::kUnavailable, .message = "no line"});
   }
   Batch question{.id = batch.id, .claims = batch.claims};
+  if (HasBug("the look-up does not wait")) {
+    return below_.Resolve(question, [this, id = batch.id, done](Resolution resolution) {
+      const auto under_way = under_way_.find(id);
+      if (under_way != under_way_.end() &&
+          resolution.outcome == Resolution::Outcome::kNotDone) {
+        under_way->second.called_not_done = true;
+      }
+      done(std::move(resolution));
+    });
+  }
   Land(batch.id, [this, question = std::move(question), done = std::move(done)] {
     below_.Resolve(question, done);
   });

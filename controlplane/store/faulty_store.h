@@ -46,6 +46,7 @@ struct FaultRates {
   double unknown_not_done = 0;
   double unknown_under_way = 0;
   double dropped = 0;
+  double doubled = 0;              // Kept and answered, and told to the store once more, later.
   double resolve_unavailable = 0;  // Resolve knows nothing yet.
   double read_unavailable = 0;     // A query or TakeShards fails.
   double write_unavailable = 0;    // Write and the logs' appends fail, nothing kept.
@@ -63,6 +64,10 @@ class FaultyStore final : public Store {
   void SetRates(const FaultRates& rates) { rates_ = rates; }
   // The next commits meet these, in order, before chance has its say again.
   void Script(std::deque<CommitFault> faults) { script_ = std::move(faults); }
+  // Whether a batch that Resolve had called not done became durable by itself: a broken promise.
+  bool promise_broken() const { return promise_broken_; }
+  // How many commits were told twice.
+  int64_t doubled_count() const { return doubled_count_; }
   // How many commits met each kind.
   const std::array<int64_t, CommitFault::kKindCount>& counts() const { return counts_; }
 
@@ -135,6 +140,7 @@ class FaultyStore final : public Store {
     std::shared_ptr<const Batch> batch;
     std::function<void(CommitResult)> unanswered;  // Of a dropped one.
     TimerId landing = kNoTimer;
+    bool called_not_done = false;
     TimerId giving_up = kNoTimer;
   };
 
@@ -154,6 +160,8 @@ class FaultyStore final : public Store {
   std::deque<CommitFault> script_;
   std::array<int64_t, CommitFault::kKindCount> counts_{};
   std::map<std::string, UnderWay> under_way_;
+  bool promise_broken_ = false;
+  int64_t doubled_count_ = 0;
 };
 
 }  // namespace orch::store

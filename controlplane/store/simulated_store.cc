@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/museum.h"
 #include "base/status_macros.h"
 #include "controlplane/store/claims.h"
 #include "controlplane/store/columns.h"
@@ -42,6 +43,7 @@ absl::StatusOr<std::vector<Shard>> SimulatedStore::TakeShards(const std::string&
     shard.owner = owner;
     shard.expires_at = now + lease_ttl;
     taken.push_back(shard);
+    if (!ours && on_taken_) on_taken_(shard);
   }
   living_.insert(owner);
   return taken;
@@ -74,11 +76,25 @@ void SimulatedStore::Commit(std::shared_ptr<const Batch> batch,
   Tell(std::move(done), CommitNow(*batch));
 }
 
+Resolution::Outcome SimulatedStore::LookToCommit(const Batch& batch) const {
+  const Resolution::Outcome outcome = Look(batch);
+  if (outcome != Resolution::Outcome::kFenced) return outcome;
+  for (const ShardClaim& claim : batch.claims) {
+    const auto shard = shards_.find(claim.shard);
+    if (shard == shards_.end()) return outcome;
+    const bool epoch = shard->second.epoch == claim.epoch || HasBug("no epoch check");
+    const bool sequence =
+        shard->second.sequence + 1 == claim.sequence || HasBug("no sequence check");
+    if ((!epoch || !sequence) && !HasBug("the fence is a bare UPDATE")) return outcome;
+  }
+  return Resolution::Outcome::kNotDone;
+}
+
 CommitResult SimulatedStore::CommitNow(const Batch& batch) {
   const absl::Time now = Now();
   absl::Status status = CheckClaims(batch);
   if (status.ok()) {
-    switch (Look(batch)) {
+    switch (LookToCommit(batch)) {
       case Resolution::Outcome::kCommitted:
         return {.outcome = CommitResult::Outcome::kCommitted, .now = now};
       case Resolution::Outcome::kNotDone: break;
@@ -96,6 +112,10 @@ CommitResult SimulatedStore::CommitNow(const Batch& batch) {
   }
   for (const ShardClaim& claim : batch.claims) {
     Shard& shard = shards_.at(claim.shard);
+    if (HasBug("the fence is a bare UPDATE") &&
+        (shard.epoch != claim.epoch || shard.sequence + 1 != claim.sequence)) {
+      continue;  // No row was changed, and nobody looked.
+    }
     shard.sequence = claim.sequence;
     shard.batch = batch.id;
     shard.expires_at = now + batch.lease_ttl;

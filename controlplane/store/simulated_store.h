@@ -36,6 +36,8 @@ class SimulatedStore final : public Store {
 
   // From now on `told` sees every batch that is committed, in order: for checkers.
   void OnCommitted(std::function<void(const Batch&)> told) { on_committed_ = std::move(told); }
+  // Called for each shard that has got a new epoch.
+  void OnTaken(std::function<void(const Shard&)> told) { on_taken_ = std::move(told); }
 
   absl::StatusOr<std::vector<Shard>> TakeShards(const std::string& owner,
                                                 absl::Duration lease_ttl) override;
@@ -107,6 +109,8 @@ class SimulatedStore final : public Store {
   absl::Time Now();
   CommitResult CommitNow(const Batch& batch);
   Resolution::Outcome Look(const Batch& batch) const;
+  // What a commit makes of it: the same, without the museum's bugs.
+  Resolution::Outcome LookToCommit(const Batch& batch) const;
   // Why rows cannot be put, if they cannot.
   absl::Status CheckRows(const Rows& rows) const;
   void Put(const Rows& rows);
@@ -123,6 +127,7 @@ class SimulatedStore final : public Store {
   std::set<Text> living_;
   std::set<Text> broken_;
   std::function<void(const Batch&)> on_committed_;
+  std::function<void(const Shard&)> on_taken_;
 
   std::map<std::pair<int, Text>, v1::ExecutionHead> heads_;  // By day and id.
   std::map<Text, v1::ExecutionPayload> payloads_;

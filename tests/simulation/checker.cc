@@ -91,6 +91,11 @@ void Checker::Committed(const store::Batch& batch) {
   for (const v1::RecordRow& record : batch.rows.records) CheckTallies(record.aggregate());
 }
 
+void Checker::Taken(const store::Shard& shard) {
+  auto [entry, is_new] = shards_.try_emplace(shard.id, shard.epoch, shard.sequence);
+  entry->second.first = shard.epoch;
+}
+
 // 3: no commit carries an old epoch or skips a sequence; the same batch is kept once.
 void Checker::CheckShards(const store::Batch& batch) {
   if (!batches_.insert(batch.id).second) Violate("a batch was kept twice: " + batch.id);

@@ -23,6 +23,8 @@ namespace v1 = ::orch::v1;
 
 class Checker {
  public:
+  // A shard has a new owner: from now on nothing of an older epoch may be kept.
+  void Taken(const store::Shard& shard);
   // A batch has just become durable.
   void Committed(const store::Batch& batch);
 

@@ -20,7 +20,7 @@ void ExpectSituations(Sometimes& sometimes) {
            "a stream was cut", "a message was lost on a live stream", "a message arrived twice",
            "a message was overtaken", "a commit was refused", "a commit was lost and had happened",
            "a commit was lost and had not happened", "a commit was lost while still under way",
-           "a commit was never answered", "a paused control plane woke up",
+           "a commit was never answered", "a commit was told twice", "a paused control plane woke up",
            "the control plane died",
            "a worker died and its scripts went on", "a machine died with work on it",
            "a worker was cut off", "a restarted worker found an attempt",

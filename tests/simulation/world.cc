@@ -89,17 +89,18 @@ WorldOptions WorldOptions::Draw(Random& random) {
   options.network.reorder_rate = maybe(0.1);
   options.network.cut_rate = maybe(0.02);
   options.store.slow = 0.3 + 0.7 * random.Unit();
-  options.store.slow_max = absl::Milliseconds(random.Below(4) == 0 ? 3000 : 20);
+  options.store.slow_max = absl::Milliseconds(random.Below(3) == 0 ? 3000 : 20);
   options.store.refused = maybe(0.05);
   options.store.unknown_done = maybe(0.05);
   options.store.unknown_not_done = maybe(0.05);
-  options.store.unknown_under_way = maybe(0.05);
-  options.store.dropped = maybe(0.02);
+  options.store.unknown_under_way = maybe(0.15);
+  options.store.dropped = maybe(0.05);
+  options.store.doubled = maybe(0.1);
   options.store.resolve_unavailable = maybe(0.3);
   options.store.read_unavailable = maybe(0.1);
   options.store.write_unavailable = maybe(0.1);
   options.kill_worker_rate = maybe(0.05);
-  options.crash_worker_rate = maybe(0.03);
+  options.crash_worker_rate = maybe(0.08);
   options.kill_control_rate = maybe(0.05);
   options.pause_control_rate = maybe(0.03);
   options.partition_rate = maybe(0.02);
@@ -147,6 +148,7 @@ World::World(uint64_t seed, WorldOptions options, Sometimes& sometimes)
   environment_.envs = expression::MapBuilder().Build();
   environment_.globals = expression::MapBuilder().Build();
   below_.OnCommitted([this](const store::Batch& batch) { checker_.Committed(batch); });
+  below_.OnTaken([this](const store::Shard& shard) { checker_.Taken(shard); });
   store_.SetRates(options_.store);
   network_.SetFaults(options_.network);
   network_.on_delivered = [this](const v1::ControlMessage& message) {
@@ -179,6 +181,7 @@ World::~World() {
            {store::CommitFault::Kind::kDropped, "a commit was never answered"}}) {
     if (store_.counts()[static_cast<size_t>(kind)] > 0) sometimes_.Reach(name);
   }
+  if (store_.doubled_count() > 0) sometimes_.Reach("a commit was told twice");
   workers_.clear();
   control_.reset();
 }
@@ -265,6 +268,7 @@ void World::HurtForAWhile() {
     if (control_ != nullptr && random_.Unit() < options_.kill_control_rate) {
       sometimes_.Reach("the control plane died");
       KillControlPlane();
+      if (random_.Unit() < 0.5) StartControlPlane();  // Whoever watches it starts it at once.
     } else if (control_ != nullptr && random_.Unit() < options_.pause_control_rate) {
       PauseControlPlane();
     } else if (control_ == nullptr && random_.Unit() < 0.5) {
@@ -384,6 +388,7 @@ std::string World::Run() {
   }
   if (!checker_.violation().empty()) return checker_.violation();
   if (!Settled()) return WhyNotSettled();
+  if (store_.promise_broken()) return "a batch that was called not done became durable by itself";
   const auto orphans = below_.Orphans(10);
   if (!orphans.ok()) return std::string(orphans.status().message());
   if (!orphans->empty()) return "invariant 20: an orphan: " + orphans->front();
