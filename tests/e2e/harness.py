@@ -129,7 +129,7 @@ class Postgres:
     def _run(self, program, *arguments):
         line = [f"{self.bin}/{program}", *arguments]
         if os.getuid() == 0:
-            line = ["runuser", "-u", "postgres", "--", *line]
+            line = ["/usr/sbin/runuser", "-u", "postgres", "--", *line]
         subprocess.run(line, cwd="/", check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
