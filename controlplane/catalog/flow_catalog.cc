@@ -117,7 +117,10 @@ absl::StatusOr<FlowCatalog::Saved> FlowCatalog::Save(const FlowChange& change,
     rows.flows.push_back(row);
     rows.mails.push_back(MailOf(row, flow.concurrency ? flow.concurrency->limit : 0));
     rows.audits = change.audits;
+    const Name name(row.tenant, row.namespace_, row.id);
+    ForgetNewest(name);
     const absl::Status status = store_.Write(rows);
+    ForgetNewest(name);
     if (status.ok()) return saved(std::move(row), /*changed=*/true);
     answer_lost = absl::IsUnknown(status);
     if (!answer_lost && !absl::IsAborted(status)) return status;
@@ -142,7 +145,10 @@ absl::Status FlowCatalog::Delete(const std::string& tenant, const std::string& n
     rows.mails.push_back(MailOf(row, 0));
     rows.flows.push_back(std::move(row));
     rows.audits = audits;
+    const Name name(tenant, namespace_, id);
+    ForgetNewest(name);
     const absl::Status status = store_.Write(rows);
+    ForgetNewest(name);
     if (status.ok()) return status;
     answer_lost = answer_lost || absl::IsUnknown(status);
     if (!absl::IsUnknown(status) && !absl::IsAborted(status)) return status;
@@ -153,7 +159,12 @@ absl::Status FlowCatalog::Delete(const std::string& tenant, const std::string& n
 absl::StatusOr<StoredFlow> FlowCatalog::Get(const std::string& tenant,
                                             const std::string& namespace_, const std::string& id,
                                             std::optional<int> revision) {
-  ORCH_ASSIGN_OR_RETURN(auto row, store_.GetFlow(tenant, namespace_, id, revision));
+  std::optional<store::FlowRow> row;
+  if (revision) {
+    ORCH_ASSIGN_OR_RETURN(row, store_.GetFlow(tenant, namespace_, id, revision));
+  } else {
+    ORCH_ASSIGN_OR_RETURN(row, Newest(Name(tenant, namespace_, id)));
+  }
   if (!row) {
     return revision ? NoSuchRevision(namespace_, id, *revision) : NoSuchFlow(namespace_, id);
   }
@@ -192,6 +203,34 @@ absl::StatusOr<std::vector<store::FlowRow>> FlowCatalog::Revisions(const std::st
   ORCH_ASSIGN_OR_RETURN(auto rows, store_.ListRevisions(tenant, namespace_, id));
   if (rows.empty()) return NoSuchFlow(namespace_, id);
   return rows;
+}
+
+absl::StatusOr<std::optional<store::FlowRow>> FlowCatalog::Newest(const Name& name) {
+  int64_t write_count = 0;
+  if (options_.sole_writer) {
+    MutexLock lock(&mutex_);
+    const auto found = newest_.find(name);
+    if (found != newest_.end()) return found->second;
+    write_count = write_count_;
+  }
+  const auto& [tenant, ns, id] = name;
+  ORCH_ASSIGN_OR_RETURN(std::optional<store::FlowRow> row,
+                        store_.GetFlow(tenant, ns, id, std::nullopt));
+  if (options_.sole_writer && row) {
+    MutexLock lock(&mutex_);
+    // A write that came between may have made this row an old one.
+    if (write_count == write_count_) {
+      if (newest_.size() >= options_.cache_count_max) newest_.clear();
+      newest_[name] = *row;
+    }
+  }
+  return row;
+}
+
+void FlowCatalog::ForgetNewest(const Name& name) {
+  MutexLock lock(&mutex_);
+  ++write_count_;
+  newest_.erase(name);
 }
 
 StoredFlow FlowCatalog::Compile(store::FlowRow row) {

@@ -54,6 +54,9 @@ class FlowCatalog {
     flow::EngineFeatures features;
     flow::YamlLimits limits;
     size_t cache_count_max = 1'000;  // > 0
+    // Nobody else writes this store's flows (SQLite's one process): the newest revision of a flow
+    // need not be read again for every start.
+    bool sole_writer = false;
   };
   // The references must outlive the catalog.
   FlowCatalog(store::Store& store, const TaskTypeCatalog& types, Clock& clock, Options options);
@@ -110,10 +113,15 @@ class FlowCatalog {
     std::shared_ptr<const flow::TaskTypes> types;  // With which it was read.
   };
   using Key = std::tuple<std::string, std::string, std::string, int>;
+  using Name = std::tuple<std::string, std::string, std::string>;
 
   absl::StatusOr<Saved> Save(const FlowChange& change, flow::ReadResult read, Mode mode);
   StoredFlow Compile(store::FlowRow row);
   void Remember(const Key& key, Compiled compiled);
+  // The newest row of a flow, from memory where that is as good as the store's.
+  absl::StatusOr<std::optional<store::FlowRow>> Newest(const Name& name);
+  // A write of this flow begins, or has ended: what was read meanwhile is not to be kept.
+  void ForgetNewest(const Name& name);
   flow::ReadOptions ReadOptionsFor(bool strict, bool lenient) const;
 
   store::Store& store_;
@@ -122,6 +130,8 @@ class FlowCatalog {
   const Options options_;
 
   Mutex mutex_;
+  std::map<Name, store::FlowRow> newest_ ABSL_GUARDED_BY(mutex_);
+  int64_t write_count_ ABSL_GUARDED_BY(mutex_) = 0;
   std::list<std::pair<Key, Compiled>> recent_ ABSL_GUARDED_BY(mutex_);  // Last used first.
   std::map<Key, std::list<std::pair<Key, Compiled>>::iterator> cache_ ABSL_GUARDED_BY(mutex_);
 };

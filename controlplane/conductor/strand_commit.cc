@@ -192,10 +192,13 @@ void Strand::Committed(absl::Time store_now) {
     Forget(id);
     ++ended;
   }
+  const int64_t row_count = done.batch->rows.Count();
+  // Thousands of rows are let go elsewhere: the strand has better things to do.
+  background_.Post([batch = std::move(done.batch)] {});
   {
     MutexLock lock(&mutex_);
     ++counts_.batches;
-    counts_.rows += done.batch->rows.Count();
+    counts_.rows += row_count;
     counts_.executions_ended += ended;
     counts_.live = static_cast<int64_t>(live_.size());
     counts_.waiting = ready_queue_.size();

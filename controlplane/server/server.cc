@@ -224,7 +224,9 @@ absl::Status WiredServer::Wire() {
     Log(LogLevel::kWarning, "stored schemas cannot be read; their workers bring them again",
         {{"count", unread}});
   }
-  flows_.emplace(*store_, *types_, clock_);
+  catalog::FlowCatalog::Options flows;
+  flows.sole_writer = options_.postgres.empty();
+  flows_.emplace(*store_, *types_, clock_, std::move(flows));
   keys_.emplace(*store_, clock_);
   runnable_flows_.emplace(*flows_);
   if (!options_.encryption_key.empty()) {
