@@ -36,6 +36,7 @@ QUICK = Scale(floor_rows=10_000, floor_commits=50, machine_count=200, warm_up=50
 
 LATENCY_MAX_S = 1.0
 UNSTEADY = 1.5
+LOWEST = -6  # Number of the lowest step: 0.02 U / 1.5⁶, tried when those above it are too much.
 # Starts that wait for the end of their execution, so that a client sees it: few, for each holds a
 # connection as long.
 PROBES_PER_S = 40
@@ -199,8 +200,8 @@ class Bench:
                 results[number] = self.step(plant, flow, rate)
                 if results[number]["sustained"]:
                     number += 1
-                elif number == first and number > 0:
-                    first = number = number - 1  # This round bears less than the one before it.
+                elif number == first and number > LOWEST:
+                    first = number = number - 1  # It bears less than this.
                 else:
                     break
                 if time.monotonic() > self.deadline:
@@ -228,7 +229,7 @@ class Bench:
                     continue
                 first = 0
                 if number > 0:
-                    first = max(0, _sustained(rounds[cell][-1][0], -1) - 1)
+                    first = max(LOWEST, _sustained(rounds[cell][-1][0], LOWEST) - 1)
                 self.say(f"  W3 {store.name} {place}, round {number + 1}")
                 try:
                     rounds[cell].append(self.w3_round(store, place, unit[store], first))
