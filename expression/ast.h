@@ -19,15 +19,45 @@ struct FunctionSpec;
 struct TestSpec;
 
 enum class ExprKind : uint8_t {
-  kLiteral, kBadInteger, kVariable, kInterpolation, kList, kMap, kTernary, kUnary, kCall,
+  kLiteral,
+  kBadInteger,
+  kVariable,
+  kInterpolation,
+  kList,
+  kMap,
+  kTernary,
+  kUnary,
+  kCall,
   // Those below are evaluated along their left spine, without recursion.
-  kBinary, kAttribute, kFilter, kTest,
+  kBinary,
+  kAttribute,
+  kFilter,
+  kTest,
 };
 
 enum class Op : uint8_t {
-  kOr, kAnd, kContains, kEquals, kNotEquals, kGreater, kLess, kGreaterOrEqual, kLessOrEqual,
-  kAdd, kSubtract, kMultiply, kDivide, kModulo, kConcat, kRange, kCoalesce, kCoalesceMissing, kIsIn,
-  kNot, kPlus, kMinus,
+  kOr,
+  kAnd,
+  kContains,
+  kEquals,
+  kNotEquals,
+  kGreater,
+  kLess,
+  kGreaterOrEqual,
+  kLessOrEqual,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kModulo,
+  kConcat,
+  kRange,
+  kCoalesce,
+  kCoalesceMissing,
+  kIsIn,
+  kNot,
+  kPlus,
+  kMinus,
 };
 
 struct Expr;
@@ -40,19 +70,19 @@ struct Arguments {
 struct Expr {
   ExprKind kind = ExprKind::kLiteral;
   Op op = Op::kOr;
-  bool negated = false;        // kTest: `is not`
-  bool call = false;           // kAttribute: a method
+  bool negated = false;  // kTest: `is not`
+  bool call = false;     // kAttribute: a method
   int line = 1;
   size_t offset = 0;
   Value literal;               // kLiteral
   std::string name;            // variable, attribute, filter, function, test; digits of kBadInteger
   const Expr* left = nullptr;  // operand, input, object, condition
-  const Expr* right = nullptr; // second operand, key, `then` branch
-  const Expr* other = nullptr; // `else` branch
+  const Expr* right = nullptr;                             // second operand, key, `then` branch
+  const Expr* other = nullptr;                             // `else` branch
   std::vector<const Expr*> items;                          // kList, kInterpolation
   std::vector<std::pair<const Expr*, const Expr*>> pairs;  // kMap
   Arguments arguments;
-  const FilterSpec* filter = nullptr;      // Found while parsing; null: there is none.
+  const FilterSpec* filter = nullptr;  // Found while parsing; null: there is none.
   const FunctionSpec* function = nullptr;
   const TestSpec* test = nullptr;
 };
@@ -71,12 +101,12 @@ struct Branch {
 struct Node {
   NodeKind kind = NodeKind::kText;
   int line = 1;
-  std::string text;                 // kText; or the name that kFor, kSet, kBlock bind
-  const Expr* expr = nullptr;       // kPrint, kFor, kSet
-  std::vector<Branch> branches;     // kIf
-  Body body;                        // kFor, kBlock, kFilter
-  Body otherwise;                   // kFor
-  std::vector<const Expr*> filters; // kFilter: in turn, each without an input
+  std::string text;                  // kText; or the name that kFor, kSet, kBlock bind
+  const Expr* expr = nullptr;        // kPrint, kFor, kSet
+  std::vector<Branch> branches;      // kIf
+  Body body;                         // kFor, kBlock, kFilter
+  Body otherwise;                    // kFor
+  std::vector<const Expr*> filters;  // kFilter: in turn, each without an input
 };
 
 struct Macro {
@@ -118,9 +148,9 @@ class Template {
   std::deque<Macro> macros;
   std::string duplicate_macro;  // Set if two macros share a name: an error once it is rendered.
   absl::flat_hash_map<std::string, const Node*> blocks;
-  std::optional<SyntaxFault> fault;       // The text does not compile.
-  bool too_deep = false;                  // … because it nests too deeply.
-  std::string raw_tag;                    // What raw parts were replaced with, see raw.h.
+  std::optional<SyntaxFault> fault;  // The text does not compile.
+  bool too_deep = false;             // … because it nests too deeply.
+  std::string raw_tag;               // What raw parts were replaced with, see raw.h.
   std::vector<std::string> raw_parts;
 
   const Macro* FindMacro(std::string_view name) const {

@@ -8,8 +8,8 @@
 
 #include "expression/java_hash.h"
 #include "expression/regex.h"
-#include "expression/text_tools.h"
 #include "expression/text.h"
+#include "expression/text_tools.h"
 #include "expression/time_zone.h"
 #include "expression/utf16.h"
 
@@ -40,8 +40,8 @@ std::string PropertyName(const std::string& name) {
 }
 
 bool AllStrings(const Values& arguments, size_t count) {
-  return arguments.size() == count &&
-         std::all_of(arguments.begin(), arguments.end(), [](const Value& v) { return v.is_string(); });
+  return arguments.size() == count && std::all_of(arguments.begin(), arguments.end(),
+                                                  [](const Value& v) { return v.is_string(); });
 }
 
 int32_t UnitsBefore(const std::string& text, size_t bytes) {
@@ -122,7 +122,8 @@ Answer TextMethod(const std::string& text, const std::string& name, const Values
   if (units && name == "substring") {
     const std::u16string all = ToUtf16(text);
     const int64_t from = arguments[0].AsInt();
-    const int64_t to = arguments.size() == 2 ? arguments[1].AsInt() : static_cast<int64_t>(all.size());
+    const int64_t to =
+        arguments.size() == 2 ? arguments[1].AsInt() : static_cast<int64_t>(all.size());
     if (from < 0 || to > static_cast<int64_t>(all.size()) || from > to) {
       return EvalFailure("substring goes beyond the text");
     }
@@ -190,11 +191,11 @@ Answer SequenceMethod(const Value& list, const std::string& name, const Values& 
 }
 
 Answer DateProperty(const Value& value, const std::string& property) {
-  static constexpr std::string_view kDays[] = {"MONDAY",   "TUESDAY", "WEDNESDAY", "THURSDAY",
+  static constexpr std::string_view kDays[] = {"MONDAY", "TUESDAY",  "WEDNESDAY", "THURSDAY",
                                                "FRIDAY", "SATURDAY", "SUNDAY"};
-  static constexpr std::string_view kMonths[] = {
-      "JANUARY", "FEBRUARY", "MARCH",     "APRIL",   "MAY",      "JUNE",
-      "JULY",    "AUGUST",   "SEPTEMBER", "OCTOBER", "NOVEMBER", "DECEMBER"};
+  static constexpr std::string_view kMonths[] = {"JANUARY",   "FEBRUARY", "MARCH",    "APRIL",
+                                                 "MAY",       "JUNE",     "JULY",     "AUGUST",
+                                                 "SEPTEMBER", "OCTOBER",  "NOVEMBER", "DECEMBER"};
   if (value.kind() == Kind::kInstant || value.kind() == Kind::kZoned) {
     if (property == "epochSecond") return {Value::Long(absl::ToUnixSeconds(value.AsTime()))};
     if (value.kind() == Kind::kInstant) return {std::nullopt};
@@ -231,8 +232,8 @@ Answer EntryProperty(const Value& entry, const std::string& property) {
   return {std::nullopt};
 }
 
-Answer BeanAttribute(const Value& object, const std::string& name, const Values& arguments, bool call,
-                     Evaluator& evaluator) {
+Answer BeanAttribute(const Value& object, const std::string& name, const Values& arguments,
+                     bool call, Evaluator& evaluator) {
   if (arguments.empty() && name == "toString") return {Value::String(JavaText(object))};
   if (arguments.empty() && name == "hashCode") return {Value::Int(JavaHash(object))};
   switch (object.kind()) {
@@ -240,11 +241,15 @@ Answer BeanAttribute(const Value& object, const std::string& name, const Values&
     case Kind::kMap:
       if (!call) return {std::nullopt};
       return MapMethod(object, name, arguments);
-    case Kind::kList: case Kind::kSet: case Kind::kArray:
-      return SequenceMethod(object, name, arguments);
+    case Kind::kList:
+    case Kind::kSet:
+    case Kind::kArray: return SequenceMethod(object, name, arguments);
     case Kind::kEntry:
       return arguments.empty() ? EntryProperty(object, PropertyName(name)) : Answer{std::nullopt};
-    case Kind::kInstant: case Kind::kZoned: case Kind::kLocalDateTime: case Kind::kLocalDate:
+    case Kind::kInstant:
+    case Kind::kZoned:
+    case Kind::kLocalDateTime:
+    case Kind::kLocalDate:
       return arguments.empty() ? DateProperty(object, PropertyName(name)) : Answer{std::nullopt};
     default: return {std::nullopt};
   }
@@ -257,7 +262,8 @@ Result<Value> MapKey(const Value& map, const Value& key) {
   const Value& first = map.entries().front().key;
   switch (first.kind()) {
     case Kind::kI32: return Value::Int(static_cast<int32_t>(static_cast<int64_t>(key.AsDouble())));
-    case Kind::kI64: return Value::Long(key.is_integer() ? key.AsInt() : static_cast<int64_t>(key.AsDouble()));
+    case Kind::kI64:
+      return Value::Long(key.is_integer() ? key.AsInt() : static_cast<int64_t>(key.AsDouble()));
     case Kind::kF32: return Value::Float(static_cast<float>(key.AsDouble()));
     case Kind::kF64: return Value::Double(key.AsDouble());
     default: return EvalFailure("A number cannot be looked up in a map whose keys are no numbers");
@@ -275,7 +281,8 @@ Result<Value> GetAttribute(Evaluator& evaluator, const Value& object, const Valu
   if (arguments == nullptr) {
     if (object.is_view()) {
       if (key.is_null()) return EvalFailure("Null is no key");
-      if (key.is_number()) return EvalFailure("A number cannot be looked up in a map whose keys are no numbers");
+      if (key.is_number())
+        return EvalFailure("A number cannot be looked up in a map whose keys are no numbers");
       ASSIGN_OR_FAIL(std::optional<Value> found, evaluator.Member(object, JavaText(key)));
       if (!found) return MissingFailure(name);
       return *std::move(found);

@@ -40,10 +40,10 @@ struct EvaluationContext {
   const Variables* variables = nullptr;  // None: no variables.
   const Facts* facts = nullptr;          // None: every fact is asked for.
   absl::Time now = absl::UnixEpoch();    // now()
-  uint64_t seed = 0;                     // uuid(), randomInt(), id(), … : equal seeds, equal results
-  bool recursive = false;                // Render results again until they stay the same.
+  uint64_t seed = 0;       // uuid(), randomInt(), id(), … : equal seeds, equal results
+  bool recursive = false;  // Render results again until they stay the same.
   Limits limits;
-  std::string zone = "UTC";              // The zone of dates that name none: a region or an offset.
+  std::string zone = "UTC";  // The zone of dates that name none: a region or an offset.
 };
 
 // Why an evaluation came to nothing. The message is complete: it names the expression and the line.

@@ -63,7 +63,8 @@ absl::StatusOr<std::string> EncryptText(std::string_view key_text, std::string_v
   int written = 0;
   int rest = 0;
   const bool done =
-      EVP_EncryptInit_ex(context.get(), cipher, nullptr, Bytes(std::string_view(key)), Bytes(iv)) == 1 &&
+      EVP_EncryptInit_ex(context.get(), cipher, nullptr, Bytes(std::string_view(key)), Bytes(iv)) ==
+          1 &&
       EVP_EncryptUpdate(context.get(), Bytes(encrypted), &written, Bytes(plain),
                         static_cast<int>(plain.size())) == 1 &&
       EVP_EncryptFinal_ex(context.get(), Bytes(encrypted) + written, &rest) == 1 &&
@@ -88,7 +89,8 @@ absl::StatusOr<std::string> DecryptText(std::string_view key_text, std::string_v
   int written = 0;
   int rest = 0;
   const bool done =
-      EVP_DecryptInit_ex(context.get(), cipher, nullptr, Bytes(std::string_view(key)), Bytes(iv)) == 1 &&
+      EVP_DecryptInit_ex(context.get(), cipher, nullptr, Bytes(std::string_view(key)), Bytes(iv)) ==
+          1 &&
       EVP_DecryptUpdate(context.get(), Bytes(plain), &written, Bytes(body),
                         static_cast<int>(body.size())) == 1 &&
       EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) == 1 &&

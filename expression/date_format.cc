@@ -82,7 +82,8 @@ std::optional<std::string> Field(char letter, int count, const Moment& m, const 
   const int month = m.s.month();
   const auto quarter = (month - 1) / 3 + 1;
   switch (letter) {
-    case 'y': case 'u': return YearText(m.s.year(), count);
+    case 'y':
+    case 'u': return YearText(m.s.year(), count);
     case 'Y': {
       int64_t year = 0;
       SundayWeekOfYear(m.day(), &year);
@@ -92,12 +93,14 @@ std::optional<std::string> Field(char letter, int count, const Moment& m, const 
       return std::string(count == 4   ? (m.s.year() > 0 ? "Anno Domini" : "Before Christ")
                          : count == 5 ? (m.s.year() > 0 ? "A" : "B")
                                       : (m.s.year() > 0 ? "AD" : "BC"));
-    case 'M': case 'L':
+    case 'M':
+    case 'L':
       if (count <= 2) return Padded(month, count);
       if (count == 3) return std::string(names.short_months[month - 1]);
       if (count == 4) return std::string(names.months[month - 1]);
       return count == 5 ? std::optional(Narrow(names.months[month - 1])) : std::nullopt;
-    case 'Q': case 'q':
+    case 'Q':
+    case 'q':
       if (count <= 2) return Padded(quarter, count);
       if (count == 3) return "Q" + std::to_string(quarter);
       if (count == 4) {
@@ -113,10 +116,13 @@ std::optional<std::string> Field(char letter, int count, const Moment& m, const 
       return count <= 2 ? std::optional(Padded(SundayWeekOfYear(m.day(), &year), count))
                         : std::nullopt;
     }
-    case 'W': return count == 1 ? std::optional(Padded(SundayWeekOfMonth(m.day()), 1)) : std::nullopt;
+    case 'W':
+      return count == 1 ? std::optional(Padded(SundayWeekOfMonth(m.day()), 1)) : std::nullopt;
     case 'F': return count == 1 ? std::optional(Padded((m.s.day() - 1) / 7 + 1, 1)) : std::nullopt;
-    case 'e': case 'c':
-      if (count == 1 || (count == 2 && letter == 'e')) return Padded((m.weekday() + 1) % 7 + 1, count);
+    case 'e':
+    case 'c':
+      if (count == 1 || (count == 2 && letter == 'e'))
+        return Padded((m.weekday() + 1) % 7 + 1, count);
       if (count == 2) return std::nullopt;
       [[fallthrough]];
     case 'E':
@@ -151,7 +157,8 @@ std::optional<std::string> Field(char letter, int count, const Moment& m, const 
     case 'X':
     case 'x': {
       const bool z = letter == 'X';
-      if (count == 1) return OffsetText(m.offset, z ? OffsetStyle::kShortestOrZ : OffsetStyle::kShortest);
+      if (count == 1)
+        return OffsetText(m.offset, z ? OffsetStyle::kShortestOrZ : OffsetStyle::kShortest);
       if (count == 2 || count == 4) {
         return OffsetText(m.offset, z ? OffsetStyle::kCompactOrZ : OffsetStyle::kCompact);
       }
@@ -163,7 +170,8 @@ std::optional<std::string> Field(char letter, int count, const Moment& m, const 
       if (count == 4) {
         return m.offset == 0 ? "GMT" : "GMT" + OffsetText(m.offset, OffsetStyle::kColon);
       }
-      return count == 5 ? std::optional(OffsetText(m.offset, OffsetStyle::kColonOrZ)) : std::nullopt;
+      return count == 5 ? std::optional(OffsetText(m.offset, OffsetStyle::kColonOrZ))
+                        : std::nullopt;
     case 'O': {
       if (count != 1 && count != 4) return std::nullopt;
       if (m.offset == 0) return std::string("GMT");
@@ -195,8 +203,9 @@ absl::StatusOr<std::string> ByPattern(const Moment& m, std::string_view pattern,
     }
     std::optional<std::string> text = Field(piece.letter, piece.count, m, names);
     if (!text) {
-      return BadDatePattern(pattern, "unknown pattern letter: " +
-                                         std::string(static_cast<size_t>(piece.count), piece.letter));
+      return BadDatePattern(
+          pattern,
+          "unknown pattern letter: " + std::string(static_cast<size_t>(piece.count), piece.letter));
     }
     const size_t width = static_cast<size_t>(piece.pad);
     if (text->size() < width) text->insert(0, width - text->size(), ' ');
@@ -207,8 +216,7 @@ absl::StatusOr<std::string> ByPattern(const Moment& m, std::string_view pattern,
 
 // HH:mm:ss with as many digits of a fraction as there are.
 std::string IsoTime(const Moment& m) {
-  std::string text =
-      absl::StrFormat("%02d:%02d:%02d", m.s.hour(), m.s.minute(), m.s.second());
+  std::string text = absl::StrFormat("%02d:%02d:%02d", m.s.hour(), m.s.minute(), m.s.second());
   if (m.nanos != 0) {
     std::string fraction = absl::StrFormat(".%09d", m.nanos);
     fraction.erase(fraction.find_last_not_of('0') + 1);
@@ -230,10 +238,18 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kNamedPat
     {"ISO_SEC", "yyyy-MM-dd'T'HH:mm:ssXXX"},
     {"SQL", "yyyy-MM-dd HH:mm:ss.SSSSSS"},
     {"SQL_SEQ", "yyyy-MM-dd HH:mm:ss"},
-    {"FULL", "EEEE, MMMM d, y 'at' h:mm:ss\xE2\x80\xAF" "a zzzz"},
-    {"LONG", "MMMM d, y 'at' h:mm:ss\xE2\x80\xAF" "a z"},
-    {"MEDIUM", "MMM d, y, h:mm:ss\xE2\x80\xAF" "a"},
-    {"SHORT", "M/d/yy, h:mm\xE2\x80\xAF" "a"},
+    {"FULL",
+     "EEEE, MMMM d, y 'at' h:mm:ss\xE2\x80\xAF"
+     "a zzzz"},
+    {"LONG",
+     "MMMM d, y 'at' h:mm:ss\xE2\x80\xAF"
+     "a z"},
+    {"MEDIUM",
+     "MMM d, y, h:mm:ss\xE2\x80\xAF"
+     "a"},
+    {"SHORT",
+     "M/d/yy, h:mm\xE2\x80\xAF"
+     "a"},
 }};
 
 std::optional<std::string> IsoNamed(std::string_view name, const Moment& m, absl::Time time) {
@@ -241,7 +257,8 @@ std::optional<std::string> IsoNamed(std::string_view name, const Moment& m, absl
   const std::string clock = IsoTime(m);
   const std::string offset = OffsetText(m.offset, OffsetStyle::kColonOrZ);
   const std::string region = m.zone->region ? "[" + m.zone->id + "]" : "";
-  if (name == "ISO_DATE_TIME" || name == "ISO_ZONED_DATE_TIME") return date + "T" + clock + offset + region;
+  if (name == "ISO_DATE_TIME" || name == "ISO_ZONED_DATE_TIME")
+    return date + "T" + clock + offset + region;
   if (name == "ISO_OFFSET_DATE_TIME") return date + "T" + clock + offset;
   if (name == "ISO_LOCAL_DATE_TIME") return date + "T" + clock;
   if (name == "ISO_LOCAL_DATE") return date;
@@ -264,11 +281,10 @@ std::optional<std::string> IsoNamed(std::string_view name, const Moment& m, absl
   }
   if (name == "RFC_1123_DATE_TIME") {
     const DateNames& names = DateNamesOf("en");
-    return absl::StrFormat("%s, %d %s %04d %02d:%02d:%02d %s",
-                           std::string(names.short_days[m.weekday()]), m.s.day(),
-                           std::string(names.short_months[m.s.month() - 1]), m.s.year(), m.s.hour(),
-                           m.s.minute(), m.s.second(),
-                           m.offset == 0 ? "GMT" : OffsetText(m.offset, OffsetStyle::kCompact));
+    return absl::StrFormat(
+        "%s, %d %s %04d %02d:%02d:%02d %s", std::string(names.short_days[m.weekday()]), m.s.day(),
+        std::string(names.short_months[m.s.month() - 1]), m.s.year(), m.s.hour(), m.s.minute(),
+        m.s.second(), m.offset == 0 ? "GMT" : OffsetText(m.offset, OffsetStyle::kCompact));
   }
   return std::nullopt;
 }

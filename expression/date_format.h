@@ -12,7 +12,7 @@
 namespace orch::expression {
 
 // ISO-8601 texts. nullopt for anything else, and for days that do not exist.
-std::optional<ZonedTime> ReadIsoZoned(std::string_view text);    // needs an offset
+std::optional<ZonedTime> ReadIsoZoned(std::string_view text);  // needs an offset
 std::optional<LocalDateTime> ReadIsoLocal(std::string_view text);
 std::optional<absl::CivilDay> ReadIsoDate(std::string_view text);
 

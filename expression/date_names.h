@@ -10,7 +10,7 @@ struct DateNames {
   std::string_view language;
   std::array<std::string_view, 12> months;
   std::array<std::string_view, 12> short_months;
-  std::array<std::string_view, 7> days;        // Monday first
+  std::array<std::string_view, 7> days;  // Monday first
   std::array<std::string_view, 7> short_days;
 };
 

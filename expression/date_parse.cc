@@ -92,8 +92,8 @@ std::optional<LocalDateTime> IsoLocal(Reader& reader) {
     }
   }
   if (*hour > 23 || *minute > 59 || second > 59) return std::nullopt;
-  return LocalDateTime{absl::CivilSecond(day->year(), day->month(), day->day(), *hour, *minute, second),
-                       nanos};
+  return LocalDateTime{
+      absl::CivilSecond(day->year(), day->month(), day->day(), *hour, *minute, second), nanos};
 }
 
 // What the fields of a pattern have said so far.
@@ -109,14 +109,15 @@ struct Found {
 bool ReadZone(Reader& reader, char letter, Found& found) {
   const size_t from = reader.at;
   size_t end = from;
-  while (end < reader.text.size() && (IsLetter(reader.text[end]) ||
-                                      std::string_view("+-:/_0123456789").find(reader.text[end]) !=
-                                          std::string_view::npos)) {
+  while (end < reader.text.size() &&
+         (IsLetter(reader.text[end]) ||
+          std::string_view("+-:/_0123456789").find(reader.text[end]) != std::string_view::npos)) {
     ++end;
   }
   std::string name(reader.text.substr(from, end - from));
   const bool numeric = letter == 'X' || letter == 'x' || letter == 'Z';
-  if (numeric && !(name.starts_with("+") || name.starts_with("-") || name.starts_with("Z"))) return false;
+  if (numeric && !(name.starts_with("+") || name.starts_with("-") || name.starts_with("Z")))
+    return false;
   for (; !name.empty(); name.pop_back()) {
     if (const auto zone = LoadZone(name); zone.ok()) {
       found.zone = name;
@@ -137,14 +138,16 @@ bool ReadField(Reader& reader, const PatternPiece& piece, bool next_is_field, Fo
     return to.has_value();
   };
   switch (piece.letter) {
-    case 'y': case 'u':
+    case 'y':
+    case 'u':
       if (n == 2) {
         if (!number(found.year, 2, 2)) return false;
         *found.year += 2000;
         return true;
       }
       return number(found.year, n, next_is_field ? n : std::max(n, 10));
-    case 'M': case 'L':
+    case 'M':
+    case 'L':
       if (n >= 3) {
         const auto month = n == 3 ? reader.OneOf(names.short_months) : reader.OneOf(names.months);
         if (month) found.month = *month + 1;
@@ -161,7 +164,8 @@ bool ReadField(Reader& reader, const PatternPiece& piece, bool next_is_field, Fo
       if (!number(found.hour, n, n == 1 ? 2 : n)) return false;
       *found.hour %= 24;
       return true;
-    case 'h': case 'K': return number(found.hour12, n, n == 1 ? 2 : n);
+    case 'h':
+    case 'K': return number(found.hour12, n, n == 1 ? 2 : n);
     case 'm': return number(found.minute, n, n == 1 ? 2 : n);
     case 's': return number(found.second, n, n == 1 ? 2 : n);
     case 'S': {
@@ -181,14 +185,19 @@ bool ReadField(Reader& reader, const PatternPiece& piece, bool next_is_field, Fo
       found.has_half = true;
       if (reader.Literal("PM")) return found.pm = true;
       return reader.Literal("AM");
-    case 'X': case 'x': case 'Z': case 'V': case 'z': case 'O':
-      return ReadZone(reader, piece.letter, found);
+    case 'X':
+    case 'x':
+    case 'Z':
+    case 'V':
+    case 'z':
+    case 'O': return ReadZone(reader, piece.letter, found);
     default: return false;
   }
 }
 
 bool Readable(char letter) {
-  return letter == 0 || std::string_view("yuMLdDEHkhKmsSnaXxZVzO").find(letter) != std::string_view::npos;
+  return letter == 0 ||
+         std::string_view("yuMLdDEHkhKmsSnaXxZVzO").find(letter) != std::string_view::npos;
 }
 
 }  // namespace

@@ -65,7 +65,8 @@ std::string Write(const Decimal& decimal, bool plain) {
     text = digits;
   } else if (plain || (decimal.scale > 0 && adjusted >= -6)) {
     if (decimal.scale < 0) {
-      text = digits == "0" ? digits : digits + std::string(static_cast<size_t>(-decimal.scale), '0');
+      text =
+          digits == "0" ? digits : digits + std::string(static_cast<size_t>(-decimal.scale), '0');
     } else {
       const size_t scale = static_cast<size_t>(decimal.scale);
       if (digits.size() <= scale) digits.insert(0, scale + 1 - digits.size(), '0');
@@ -120,7 +121,9 @@ Decimal Divide(const Decimal& a, const Decimal& b) {
 
 }  // namespace
 
-double DecimalToDouble(std::string_view text) { return std::strtod(std::string(text).c_str(), nullptr); }
+double DecimalToDouble(std::string_view text) {
+  return std::strtod(std::string(text).c_str(), nullptr);
+}
 
 int64_t BigIntLow64(std::string_view digits) {
   uint64_t value = 0;
@@ -142,7 +145,7 @@ std::string DecimalAbs(std::string_view text) {
 std::string DecimalNegate(std::string_view text) {
   if (!text.empty() && text[0] == '-') return std::string(text.substr(1));
   return text.find_first_of("123456789") == std::string_view::npos ? std::string(text)
-                                                                     : "-" + std::string(text);
+                                                                   : "-" + std::string(text);
 }
 
 std::string DecimalPlain(std::string_view text) {

@@ -15,7 +15,8 @@ absl::Status JsonDuplicateKey(std::string_view key) {
 }
 
 absl::Status JsonTooLarge(std::string_view what) {
-  return absl::ResourceExhaustedError(absl::StrFormat("Invalid json: too many %s", std::string(what)));
+  return absl::ResourceExhaustedError(
+      absl::StrFormat("Invalid json: too many %s", std::string(what)));
 }
 
 absl::Status NotYaml(int line, std::string_view fault) {

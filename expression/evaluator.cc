@@ -16,8 +16,9 @@ namespace {
 constexpr int kDepthPerLevel = 12;
 
 Failure MarkerFailure() {
-  return EvalFailure("A value that is filled in later (workingDir, outputDir, outputFiles) can only be "
-                     "printed or joined with ~");
+  return EvalFailure(
+      "A value that is filled in later (workingDir, outputDir, outputFiles) can only be "
+      "printed or joined with ~");
 }
 
 // What an operator makes of a failure of its operand.
@@ -169,7 +170,7 @@ Result<Value> Evaluator::Whole(const Value& value) {
   } else {
     std::vector<Value> items;
     for (const Value& item : value.items()) items.push_back(part(item));
-    result = value.is_list()                  ? Value::List(std::move(items))
+    result = value.is_list()                ? Value::List(std::move(items))
              : value.kind() == Kind::kArray ? Value::Array(std::move(items))
                                             : Value::Set(std::move(items));
   }
@@ -379,12 +380,14 @@ Result<Value> Evaluator::CombineBinary(const Expr& expr, Result<Value> left) {
   const bool marker = a.HoldsMarker() || b.HoldsMarker();
   if (marker && expr.op != Op::kConcat && expr.op != Op::kAdd) return MarkerFailure();
   if ((expr.op == Op::kConcat || expr.op == Op::kAdd) &&
-      SaturatingAdd(a.weight(), b.weight()) > static_cast<size_t>(std::max<int64_t>(0, fuel_.bytes_left())) + 64) {
+      SaturatingAdd(a.weight(), b.weight()) >
+          static_cast<size_t>(std::max<int64_t>(0, fuel_.bytes_left())) + 64) {
     return LimitFailure("The texts of this evaluation are too long");
   }
   Result<Value> result = Value::Null();
   const auto truth = [](Result<bool> holds) {
-    return holds.ok() ? Result<Value>(Value::Bool(*holds)) : Result<Value>(std::move(holds.failure()));
+    return holds.ok() ? Result<Value>(Value::Bool(*holds))
+                      : Result<Value>(std::move(holds.failure()));
   };
   switch (expr.op) {
     case Op::kConcat: result = Concatenate(a, b); break;
@@ -393,9 +396,10 @@ Result<Value> Evaluator::CombineBinary(const Expr& expr, Result<Value> left) {
     case Op::kIsIn: result = Value::Bool(IsIn(a, b)); break;
     case Op::kContains: result = truth(Contains(a, b)); break;
     case Op::kRange: result = Range(a, b, Value::Long(1)); break;
-    case Op::kGreater: case Op::kLess: case Op::kGreaterOrEqual: case Op::kLessOrEqual:
-      result = truth(Ordered(expr.op, a, b));
-      break;
+    case Op::kGreater:
+    case Op::kLess:
+    case Op::kGreaterOrEqual:
+    case Op::kLessOrEqual: result = truth(Ordered(expr.op, a, b)); break;
     default: result = Arithmetic(expr.op, a, b);
   }
   if (!result.ok()) return Wrapped(expr.op, std::move(result.failure()));
@@ -432,8 +436,8 @@ Result<Value> Evaluator::CombineAttribute(const Expr& expr, Result<Value> left) 
 
 Result<CallArguments> Evaluator::Bind(const Arguments& arguments, const Parameters& parameters,
                                       std::string_view callee) {
-  std::vector<std::optional<Value>> values(
-      parameters.any ? arguments.positional.size() : parameters.names.size());
+  std::vector<std::optional<Value>> values(parameters.any ? arguments.positional.size()
+                                                          : parameters.names.size());
   std::optional<Failure> lacking;
   const auto evaluate = [&](const Expr& expr, std::optional<Value>* to) -> std::optional<Failure> {
     Result<Value> value = Eval(expr);
@@ -474,7 +478,8 @@ Result<CallArguments> Evaluator::Bind(const Arguments& arguments, const Paramete
 Result<Value> Evaluator::ApplyFilter(const Expr& expr, const Value& given) {
   if (expr.filter == nullptr) return EvalFailure("Filter [" + expr.name + "] does not exist");
   const FilterSpec& filter = *expr.filter;
-  ASSIGN_OR_FAIL(const CallArguments arguments, Bind(expr.arguments, filter.parameters, filter.name));
+  ASSIGN_OR_FAIL(const CallArguments arguments,
+                 Bind(expr.arguments, filter.parameters, filter.name));
   const bool marker_passes = filter.name == "default";
   Value input = given;
   if (!marker_passes || !given.is_view()) {
@@ -551,7 +556,8 @@ Result<Value> Evaluator::CombineTest(const Expr& expr, Result<Value> left) {
 
 Result<Value> Evaluator::EvalCall(const Expr& expr) {
   if (expr.name == "block") return CallBlock(expr);
-  if (expr.name == "parent") return EvalFailure("Can not use parent function if template does not extend another template");
+  if (expr.name == "parent")
+    return EvalFailure("Can not use parent function if template does not extend another template");
   const bool renders = expr.name == "render" || expr.name == "renderOnce";
   if (expr.function == nullptr || (renders && context_.recursive)) {
     const Macro* macro = template_ == nullptr ? nullptr : template_->FindMacro(expr.name);

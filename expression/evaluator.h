@@ -120,11 +120,11 @@ class Evaluator {
   std::vector<Fact> needs_;
   absl::flat_hash_set<std::string> need_keys_;
   std::vector<Scope> scopes_;
-  size_t base_ = 0;              // The first scope that can be seen.
-  bool sees_variables_ = true;   // False inside a macro.
+  size_t base_ = 0;             // The first scope that can be seen.
+  bool sees_variables_ = true;  // False inside a macro.
   const Template* template_ = nullptr;
-  int depth_ = 0;                // Of evaluations within evaluations.
-  int body_depth_ = 0;           // Of macros, blocks and renders within each other.
+  int depth_ = 0;       // Of evaluations within evaluations.
+  int body_depth_ = 0;  // Of macros, blocks and renders within each other.
 };
 
 }  // namespace orch::expression

@@ -12,7 +12,8 @@ std::string Fact::Key() const {
   for (const Value& argument : arguments) {
     // The class tells 1 from 1L; its length-prefixed text ends where it says.
     const std::string text = ToJson(argument, NullPolicy::kKeep);
-    key += "|" + std::string(JavaClassName(argument)) + ":" + std::to_string(text.size()) + ":" + text;
+    key +=
+        "|" + std::string(JavaClassName(argument)) + ":" + std::to_string(text.size()) + ":" + text;
   }
   return key;
 }

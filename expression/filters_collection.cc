@@ -18,7 +18,8 @@ using Args = const CallArguments&;
 using Values = std::vector<Value>;
 
 Failure NeedsList(std::string_view filter, const Value& input) {
-  return EvalFailure("The '" + std::string(filter) + "' filter can only be applied to a list. Actual type was: " +
+  return EvalFailure("The '" + std::string(filter) +
+                     "' filter can only be applied to a list. Actual type was: " +
                      std::string(JavaClassName(input)));
 }
 
@@ -28,7 +29,8 @@ Result<Value> Edge(const Value& input, bool first) {
     return first ? input.items().front() : input.items().back();
   }
   if (!input.is_string()) {
-    return EvalFailure("The '" + std::string(first ? "first" : "last") + "' filter expects a list or a text");
+    return EvalFailure("The '" + std::string(first ? "first" : "last") +
+                       "' filter expects a list or a text");
   }
   const std::u16string units = ToUtf16(input.AsString());
   if (units.empty()) return EvalFailure("The text is empty");
@@ -59,7 +61,8 @@ Result<Value> Slice(const Value& input, Args arguments, Evaluator&) {
   if (from < 0) return EvalFailure("fromIndex must be >= 0");
   if (to > size) return EvalFailure("toIndex must not be greater than the size");
   if (from >= to && !(from == 0 && size == 0)) return EvalFailure("toIndex must be > fromIndex");
-  if (input.is_string()) return Value::String(ToUtf8(std::u16string_view(units).substr(from, to - from)));
+  if (input.is_string())
+    return Value::String(ToUtf8(std::u16string_view(units).substr(from, to - from)));
   Values items(input.items().begin() + from, input.items().begin() + to);
   return input.is_list() ? Value::List(std::move(items)) : Value::Array(std::move(items));
 }
@@ -67,7 +70,8 @@ Result<Value> Slice(const Value& input, Args arguments, Evaluator&) {
 Result<Value> Join(const Value& input, Args arguments, Evaluator& evaluator) {
   if (!input.is_sequence()) return NeedsList("join", input);
   const Value* separator = arguments.Get(0);
-  if (IsGiven(separator) && !separator->is_string()) return EvalFailure("The separator must be text");
+  if (IsGiven(separator) && !separator->is_string())
+    return EvalFailure("The separator must be text");
   const std::string between = IsGiven(separator) ? separator->AsString() : "";
   ASSIGN_OR_FAIL([[maybe_unused]] const bool fits,
                  Fits(SaturatingAdd(input.weight(), between.size() * input.size()), evaluator));
@@ -84,21 +88,28 @@ Result<int> Compared(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return EvalFailure("Elements of different types cannot be sorted");
   const auto order = [](auto x, auto y) { return x < y ? -1 : y < x ? 1 : 0; };
   switch (a.kind()) {
-    case Kind::kI32: case Kind::kI64: return order(a.AsInt(), b.AsInt());
-    case Kind::kF32: case Kind::kF64: case Kind::kBigInt: case Kind::kBigDecimal:
-      return order(a.AsDouble(), b.AsDouble());
+    case Kind::kI32:
+    case Kind::kI64: return order(a.AsInt(), b.AsInt());
+    case Kind::kF32:
+    case Kind::kF64:
+    case Kind::kBigInt:
+    case Kind::kBigDecimal: return order(a.AsDouble(), b.AsDouble());
     case Kind::kBool: return order(a.AsBool(), b.AsBool());
     case Kind::kChar: return order(a.AsChar(), b.AsChar());
-    case Kind::kString: case Kind::kUri: case Kind::kEnum:
-      return CompareUtf16(a.AsString(), b.AsString());
-    case Kind::kInstant: case Kind::kDate: case Kind::kZoned: return order(a.AsTime(), b.AsTime());
+    case Kind::kString:
+    case Kind::kUri:
+    case Kind::kEnum: return CompareUtf16(a.AsString(), b.AsString());
+    case Kind::kInstant:
+    case Kind::kDate:
+    case Kind::kZoned: return order(a.AsTime(), b.AsTime());
     case Kind::kLocalDate: return order(a.AsDay(), b.AsDay());
     case Kind::kLocalDateTime:
       return a.AsLocal().second == b.AsLocal().second
                  ? order(a.AsLocal().nanosecond, b.AsLocal().nanosecond)
                  : order(a.AsLocal().second, b.AsLocal().second);
     case Kind::kDuration: return order(a.AsDuration(), b.AsDuration());
-    default: return EvalFailure("Elements of " + std::string(JavaClassName(a)) + " cannot be sorted");
+    default:
+      return EvalFailure("Elements of " + std::string(JavaClassName(a)) + " cannot be sorted");
   }
 }
 
@@ -140,7 +151,8 @@ Result<Value> Merge(const Value& input, Args arguments, Evaluator&) {
     return other;
   }
   if (input.is_map()) {
-    if (!items.is_map() && !items.is_sequence()) return EvalFailure("A map cannot be merged with this");
+    if (!items.is_map() && !items.is_sequence())
+      return EvalFailure("A map cannot be merged with this");
     MapBuilder map(MapOrder::kJavaHash, input.size() + items.size() + 16);
     for (const MapEntry& entry : input.entries()) map.Set(entry.key, entry.value);
     for (const MapEntry& entry : items.entries()) map.Set(entry.key, entry.value);
@@ -153,13 +165,15 @@ Result<Value> Merge(const Value& input, Args arguments, Evaluator&) {
   }
   Values merged = input.items();
   if (items.is_map()) {
-    for (const MapEntry& entry : items.entries()) merged.push_back(Value::Entry(entry.key, entry.value));
+    for (const MapEntry& entry : items.entries())
+      merged.push_back(Value::Entry(entry.key, entry.value));
   } else if (items.is_sequence()) {
     merged.insert(merged.end(), items.items().begin(), items.items().end());
   } else {
     return EvalFailure("A list can only be merged with a list or a map");
   }
-  return input.kind() == Kind::kArray ? Value::Array(std::move(merged)) : Value::List(std::move(merged));
+  return input.kind() == Kind::kArray ? Value::Array(std::move(merged))
+                                      : Value::List(std::move(merged));
 }
 
 Result<Value> Chunk(const Value& input, Args arguments, Evaluator&) {

@@ -55,10 +55,8 @@ Result<Value> Jq(const Value& input, Args arguments, Evaluator& evaluator) {
 
 std::span<const FilterSpec> DataFilters() {
   static const auto* const filters = new std::vector<FilterSpec>{
-      {"toJson", Parameters::Any(), false, Json},
-      {"json", Parameters::Any(), false, Json},
-      {"toIon", Parameters::Any(), false, Ion},
-      {"yaml", Parameters::Any(), false, Yaml},
+      {"toJson", Parameters::Any(), false, Json},       {"json", Parameters::Any(), false, Json},
+      {"toIon", Parameters::Any(), false, Ion},         {"yaml", Parameters::Any(), false, Yaml},
       {"jq", Parameters::Of({"expression"}), true, Jq},
   };
   return *filters;

@@ -11,6 +11,7 @@ Result<Zone> ZoneOf(const Value* argument, Evaluator& evaluator);
 // The moment a value stands for, read in `zone`.
 Result<absl::Time> MomentOf(const Value& value, const Zone& zone, const Value* existing_format);
 // A moment by the `format` and `locale` arguments.
-Result<Value> Formatted(absl::Time time, const Zone& zone, const Value* format, const Value* locale);
+Result<Value> Formatted(absl::Time time, const Zone& zone, const Value* format,
+                        const Value* locale);
 
 }  // namespace orch::expression

@@ -145,10 +145,12 @@ std::string Grouped(std::string whole, int size) {
 std::string Fixed(const Value& number, const NumberPattern& pattern) {
   if (number.is_integer() && pattern.multiplier == 1) {
     const int64_t value = number.AsInt();
-    const uint64_t magnitude = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+    const uint64_t magnitude =
+        value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
     return absl::StrFormat("%u", magnitude) +
-           (pattern.fraction_max > 0 ? "." + std::string(static_cast<size_t>(pattern.fraction_max), '0')
-                                     : "");
+           (pattern.fraction_max > 0
+                ? "." + std::string(static_cast<size_t>(pattern.fraction_max), '0')
+                : "");
   }
   return absl::StrFormat("%.*f", pattern.fraction_max,
                          std::fabs(number.AsDouble() * pattern.multiplier));
@@ -277,7 +279,8 @@ std::optional<Value> GuessNumber(std::string text) {
     }
     if (!IsDecimalText(text)) return std::nullopt;
     const double number = DecimalToDouble(text);
-    return last == 'f' || last == 'F' ? Value::Float(static_cast<float>(number)) : Value::Double(number);
+    return last == 'f' || last == 'F' ? Value::Float(static_cast<float>(number))
+                                      : Value::Double(number);
   }
   if (hex || text.find_first_of(".eE") == std::string::npos) return DecodeInteger(text);
   if (!IsDecimalText(text)) return std::nullopt;

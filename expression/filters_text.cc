@@ -133,7 +133,8 @@ Result<Value> Split(const Value& input, Args arguments, Evaluator& evaluator) {
   if (!input.is_string()) return NeedsText("split");
   if (!IsGiven(arguments.Get(0))) return NeedsArgument("split", "delimiter");
   const Value limit = arguments.Or(1, Value::Long(0));
-  if (!limit.is_null() && !limit.is_integer()) return EvalFailure("The limit of split must be a whole number");
+  if (!limit.is_null() && !limit.is_integer())
+    return EvalFailure("The limit of split must be a whole number");
   ASSIGN_OR_FAIL(const Regex regex, CompilePattern(JavaText(*arguments.Get(0)), evaluator));
   const int64_t bounded = limit.is_null() ? 0 : std::clamp<int64_t>(limit.AsInt(), -1, 1 << 30);
   ASSIGN_OR_FAIL_STATUS(std::vector<std::string> parts,
@@ -144,12 +145,14 @@ Result<Value> Split(const Value& input, Args arguments, Evaluator& evaluator) {
 }
 
 Result<Value> StartsWith(const Value& input, Args arguments, Evaluator&) {
-  if (input.is_null() || !IsGiven(arguments.Get(0))) return EvalFailure("startsWith needs two values");
+  if (input.is_null() || !IsGiven(arguments.Get(0)))
+    return EvalFailure("startsWith needs two values");
   return Value::Bool(JavaText(input).starts_with(JavaText(*arguments.Get(0))));
 }
 
 Result<Value> EndsWith(const Value& input, Args arguments, Evaluator&) {
-  if (input.is_null() || !IsGiven(arguments.Get(0))) return EvalFailure("endsWith needs two values");
+  if (input.is_null() || !IsGiven(arguments.Get(0)))
+    return EvalFailure("endsWith needs two values");
   return Value::Bool(JavaText(input).ends_with(JavaText(*arguments.Get(0))));
 }
 
@@ -274,7 +277,9 @@ Result<Value> UrlDecode(const Value& input, Args, Evaluator&) {
   return Text(ToUtf8(ToUtf16(out)));
 }
 
-Result<Value> Base64Encode(const Value& input, Args, Evaluator&) { return Text(Base64(JavaText(input))); }
+Result<Value> Base64Encode(const Value& input, Args, Evaluator&) {
+  return Text(Base64(JavaText(input)));
+}
 
 Result<Value> Base64Decode(const Value& input, Args, Evaluator&) {
   if (!input.is_string()) return NeedsText("base64decode");
@@ -292,11 +297,13 @@ Result<Value> Sha1(const Value& input, Args, Evaluator&) { return Hashed("sha1",
 Result<Value> Sha256(const Value& input, Args, Evaluator&) { return Hashed("sha256", input); }
 Result<Value> Sha512(const Value& input, Args, Evaluator&) { return Hashed("sha512", input); }
 
-Result<Value> Indented(const Value& input, Args arguments, Evaluator& evaluator, bool newline_first) {
+Result<Value> Indented(const Value& input, Args arguments, Evaluator& evaluator,
+                       bool newline_first) {
   const std::string name = newline_first ? "nindent" : "indent";
   const Value* amount = arguments.Get(0);
   if (!IsGiven(amount)) return NeedsArgument(name, "amount");
-  if (!amount->is_integer()) return EvalFailure("The amount of " + name + " must be a whole number");
+  if (!amount->is_integer())
+    return EvalFailure("The amount of " + name + " must be a whole number");
   if (amount->AsInt() < 0) return EvalFailure("The amount of " + name + " must be >= 0");
   const std::string prefix = JavaText(arguments.Or(1, Text(" ")));
   const std::string text = JavaText(input);
@@ -329,7 +336,9 @@ Result<Value> Nindent(const Value& input, Args arguments, Evaluator& evaluator) 
 
 Result<Value> Default(const Value& input, Args arguments, Evaluator&) {
   const bool blank =
-      input.is_null() || (input.is_string() && input.AsString().find_first_not_of(" \t\r\n\f\v") == std::string::npos) ||
+      input.is_null() ||
+      (input.is_string() &&
+       input.AsString().find_first_not_of(" \t\r\n\f\v") == std::string::npos) ||
       ((input.is_list() || input.kind() == Kind::kSet || input.is_map()) && input.size() == 0) ||
       (input.is_view() && input.view().Empty());
   return blank ? arguments.Or(0) : input;

@@ -24,7 +24,9 @@ TEST(Dates, FollowTheLettersOfJava) {
       {"{{ '2024-07-01T00:00:00Z' | date('z O ZZZZ VV xx', timeZone='Europe/Paris') }}",
        "CEST GMT+2 GMT+02:00 Europe/Paris +0200"},
       {"{{ '2024-02-03T04:05:06Z' | date('ppd [x]') }}", " 3 +00"},
-      {"{{ '2024-02-03T04:05:06Z' | date('short') }}", "2/3/24, 4:05\xE2\x80\xAF" "AM"},
+      {"{{ '2024-02-03T04:05:06Z' | date('short') }}",
+       "2/3/24, 4:05\xE2\x80\xAF"
+       "AM"},
   });
 }
 
@@ -34,10 +36,14 @@ TEST(Dates, ReadWhatAPatternSays) {
       {"{{ '3-Feb-24 1:05 PM' | date('iso_local_date_time', existingFormat='d-MMM-yy h:mm a') }}",
        "2024-02-03T13:05:00"},
       {"{{ '2024-060' | date('iso_local_date', existingFormat='yyyy-DDD') }}", "2024-02-29"},
-      {"{{ '2024-02-03 [x]' | date('iso_local_date', existingFormat=\"yyyy-MM-dd '['x']'\") ?? '' }}",
-       "eval: Text '2024-02-03 [x]' could not be parsed as a date; name its pattern with existingFormat "
-       "({{ '2024-02-03 [x]' | date('iso_local_date', existingFormat=\"yyyy-MM-dd '['x']'\") ?? '' }}:1)"},
-      {"{{ '2024-02-03' | date('iso_local_date', existingFormat='yyyy-MM-dd[ HH:mm]') }}", "2024-02-03"},
+      {"{{ '2024-02-03 [x]' | date('iso_local_date', existingFormat=\"yyyy-MM-dd '['x']'\") ?? '' "
+       "}}",
+       "eval: Text '2024-02-03 [x]' could not be parsed as a date; name its pattern with "
+       "existingFormat "
+       "({{ '2024-02-03 [x]' | date('iso_local_date', existingFormat=\"yyyy-MM-dd '['x']'\") ?? '' "
+       "}}:1)"},
+      {"{{ '2024-02-03' | date('iso_local_date', existingFormat='yyyy-MM-dd[ HH:mm]') }}",
+       "2024-02-03"},
   });
 }
 
@@ -55,7 +61,8 @@ TEST(Yaml, ReadsAnchorsOnceAndBombsNever) {
   std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
   for (char c = 'b'; c < 'k'; ++c) {
     bomb += std::string(1, c) + ": &" + c + " [";
-    for (int i = 0; i < 10; ++i) bomb += std::string(i == 0 ? "" : ",") + "*" + static_cast<char>(c - 1);
+    for (int i = 0; i < 10; ++i)
+      bomb += std::string(i == 0 ? "" : ",") + "*" + static_cast<char>(c - 1);
     bomb += "]\n";
   }
   world.SetVariables(MapBuilder().Set("y", Value::String(bomb)).Build());
@@ -68,15 +75,18 @@ TEST(Yaml, QuotesAsLittleAsItCan) {
   Check({{"{{ {'a': 'x #y'} | yaml }}", "a: \"x #y\"\n"},
          {"{{ {'a': ' x'} | yaml }}", "a: ' x'\n"},
          {"{{ {'a': '- x'} | yaml }}", "a: '- x'\n"},
-         {"{{ [[1, [2]], {'b': {'c': []}}] | yaml }}", " -\n   - 1\n   -\n     - 2\n -\n  b:\n    c: []\n"}});
+         {"{{ [[1, [2]], {'b': {'c': []}}] | yaml }}",
+          " -\n   - 1\n   -\n     - 2\n -\n  b:\n    c: []\n"}});
 }
 
 TEST(Ion, ReadsWhatItWrites) {
   World world(R"({"m": {"a b": [1, 1.5, null, true, "q\"\n"], "null": {}}})");
-  EXPECT_EQ(Shown(world.Text("{{ m | toIon }}")), "{'a b':[1,1.5e0,null,true,\"q\\\"\\n\"],'null':{}}");
+  EXPECT_EQ(Shown(world.Text("{{ m | toIon }}")),
+            "{'a b':[1,1.5e0,null,true,\"q\\\"\\n\"],'null':{}}");
   EXPECT_EQ(Shown(world.Text("{{ fromIon(m | toIon) == m }}")), "true");
-  EXPECT_EQ(Shown(world.Text("{{ fromIon('note::{x: 2024-02-03T04:05:06Z, y: 2024-02-03, z: sym}') }}")),
-            R"({"x":"2024-02-03T04:05:06Z","y":"2024-02-03","z":"sym"})");
+  EXPECT_EQ(
+      Shown(world.Text("{{ fromIon('note::{x: 2024-02-03T04:05:06Z, y: 2024-02-03, z: sym}') }}")),
+      R"({"x":"2024-02-03T04:05:06Z","y":"2024-02-03","z":"sym"})");
   world.SetVariables(MapBuilder().Set("i", Value::String(std::string(100'000, '['))).Build());
   EXPECT_EQ(Verdict(world.Text("{{ fromIon(i) }}")), "limit");
 }
@@ -84,10 +94,12 @@ TEST(Ion, ReadsWhatItWrites) {
 TEST(Properties, AreConvertedMemberByMember) {
   const World world(R"({"v": "x\"y", "n": 5, "none": null})");
   const auto render = [&](std::string_view json, std::string_view type) {
-    return world.renderer.RenderProperty(ParseJson(json).value(), *TargetType::Parse(type), world.context);
+    return world.renderer.RenderProperty(ParseJson(json).value(), *TargetType::Parse(type),
+                                         world.context);
   };
   EXPECT_EQ(Shown(render(R"(["{{ v }}", "b"])", "List<String>")), R"(["x\"y","b"])");
-  EXPECT_EQ(Shown(render(R"({"k": ["{{ n }}", 6]})", "Map<String,List<Integer>>")), R"({"k":[5,6]})");
+  EXPECT_EQ(Shown(render(R"({"k": ["{{ n }}", 6]})", "Map<String,List<Integer>>")),
+            R"({"k":[5,6]})");
   EXPECT_EQ(Shown(render("null", "List<String>")), "[]");
   EXPECT_EQ(Shown(render("null", "Map<String,String>")), "{}");
   EXPECT_EQ(Shown(render("null", "Integer")), "");
@@ -103,12 +115,13 @@ TEST(Properties, AreConvertedMemberByMember) {
 }
 
 TEST(Numbers, AreFormattedByPattern) {
-  Check({{"{{ 1234.5 | numberFormat('#,##0.00;(#)') }} {{ -1234.5 | numberFormat('#,##0.00;(#)') }}",
-          "1,234.50 (1,234.50)"},
-         {"{{ 0.125 | numberFormat('0.00') }} {{ 0.375 | numberFormat('0.00') }}", "0.12 0.38"},
-         {"{{ 12345 | numberFormat('0.###E0') }}", "1.234E4"},
-         {"{{ 5 | numberFormat(\"0 'items'\") }}", "5 items"},
-         {"{{ 9223372036854775807 | numberFormat('#,##0') }}", "9,223,372,036,854,775,807"}});
+  Check(
+      {{"{{ 1234.5 | numberFormat('#,##0.00;(#)') }} {{ -1234.5 | numberFormat('#,##0.00;(#)') }}",
+        "1,234.50 (1,234.50)"},
+       {"{{ 0.125 | numberFormat('0.00') }} {{ 0.375 | numberFormat('0.00') }}", "0.12 0.38"},
+       {"{{ 12345 | numberFormat('0.###E0') }}", "1.234E4"},
+       {"{{ 5 | numberFormat(\"0 'items'\") }}", "5 items"},
+       {"{{ 9223372036854775807 | numberFormat('#,##0') }}", "9,223,372,036,854,775,807"}});
 }
 
 TEST(Regexes, AreThoseOfJava) {

@@ -6,12 +6,12 @@ namespace orch::expression {
 
 // What one rendering may use up.
 struct Limits {
-  int64_t step_count_max = 1'000'000;         // Nodes evaluated, elements touched.
+  int64_t step_count_max = 1'000'000;           // Nodes evaluated, elements touched.
   int64_t output_bytes_max = 10 * 1024 * 1024;  // Of every text built on the way, together.
-  int depth_max = 64;                         // Of nested expressions, tags, macros and renders.
-  int value_depth_max = 128;                  // Of lists in lists.
-  int pass_count_max = 100;                   // Of recursive rendering.
-  int fact_count_max = 256;                   // Asked for in one round.
+  int depth_max = 64;                           // Of nested expressions, tags, macros and renders.
+  int value_depth_max = 128;                    // Of lists in lists.
+  int pass_count_max = 100;                     // Of recursive rendering.
+  int fact_count_max = 256;                     // Asked for in one round.
 };
 
 // Fuel counts down what an evaluation may still do.

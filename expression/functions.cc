@@ -34,8 +34,10 @@ Result<Value> Extreme(Args arguments, bool greatest) {
       best = *value;
       continue;
     }
-    if (!best.is_number() || !value->is_number()) return EvalFailure("Only numbers can be compared");
-    const bool better = greatest ? value->AsDouble() > best.AsDouble() : value->AsDouble() < best.AsDouble();
+    if (!best.is_number() || !value->is_number())
+      return EvalFailure("Only numbers can be compared");
+    const bool better =
+        greatest ? value->AsDouble() > best.AsDouble() : value->AsDouble() < best.AsDouble();
     if (better) best = *value;
   }
   return best;
@@ -56,7 +58,8 @@ Result<Value> FromJson(Args arguments, Evaluator&) {
   const Value* json = arguments.Get(0);
   if (json == nullptr) return NeedsArgument("fromJson", "json");
   if (json->is_null()) return Value::Null();
-  if (!json->is_string()) return EvalFailure("The 'fromJson' function expects an argument 'json' with type string");
+  if (!json->is_string())
+    return EvalFailure("The 'fromJson' function expects an argument 'json' with type string");
   if (json->AsString().find_first_not_of(" \t\r\n") == std::string::npos) return Value::Null();
   size_t end = 0;
   ASSIGN_OR_FAIL_STATUS(Value value, ParseJsonPrefix(json->AsString(), &end));
@@ -67,7 +70,8 @@ Result<Value> FromIon(Args arguments, Evaluator&) {
   const Value* ion = arguments.Get(0);
   if (ion == nullptr) return NeedsArgument("fromIon", "ion");
   if (ion->is_null()) return Value::Null();
-  if (!ion->is_string()) return EvalFailure("The 'fromIon' function expects an argument 'ion' with type string");
+  if (!ion->is_string())
+    return EvalFailure("The 'fromIon' function expects an argument 'ion' with type string");
   const Value all = arguments.Or(1, Value::Bool(false));
   if (!all.is_bool()) return EvalFailure("The argument 'allRows' must be a boolean");
   ASSIGN_OR_FAIL_STATUS(std::vector<Value> values, ReadIon(ion->AsString(), all.AsBool()));
@@ -78,7 +82,8 @@ Result<Value> FromIon(Args arguments, Evaluator&) {
 Result<Value> FromYaml(Args arguments, Evaluator&) {
   const Value* yaml = arguments.Get(0);
   if (yaml == nullptr) return NeedsArgument("yaml", "yaml");
-  if (!yaml->is_string()) return EvalFailure("The 'yaml' function expects an argument 'yaml' with type string");
+  if (!yaml->is_string())
+    return EvalFailure("The 'yaml' function expects an argument 'yaml' with type string");
   ASSIGN_OR_FAIL_STATUS(Value value, ReadYaml(yaml->AsString()));
   return value;
 }
@@ -89,13 +94,15 @@ std::string FromAlphabet(Dice& dice, std::string_view alphabet, size_t length) {
   return text;
 }
 
-constexpr std::string_view kBase62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view kBase62 =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 Result<Value> Uuid(Args, Evaluator& evaluator) {
   const uint64_t high = (evaluator.dice().Next() & ~0xF000ULL) | 0x4000;
   const uint64_t low = (evaluator.dice().Next() >> 2) | 0x8000000000000000ULL;
-  return Value::String(absl::StrFormat("%08x-%04x-%04x-%04x-%012x", high >> 32, (high >> 16) & 0xFFFF,
-                                       high & 0xFFFF, low >> 48, low & 0xFFFFFFFFFFFFULL));
+  return Value::String(absl::StrFormat("%08x-%04x-%04x-%04x-%012x", high >> 32,
+                                       (high >> 16) & 0xFFFF, high & 0xFFFF, low >> 48,
+                                       low & 0xFFFFFFFFFFFFULL));
 }
 
 Result<Value> Id(Args, Evaluator& evaluator) {
@@ -135,8 +142,8 @@ Result<Value> NanoId(Args arguments, Evaluator& evaluator) {
   if (!alphabet.is_string() || alphabet.AsString().empty()) {
     return EvalFailure("The alphabet of nanoId must be text");
   }
-  return Value::String(FromAlphabet(evaluator.dice(), alphabet.AsString(),
-                                    static_cast<size_t>(length.AsInt())));
+  return Value::String(
+      FromAlphabet(evaluator.dice(), alphabet.AsString(), static_cast<size_t>(length.AsInt())));
 }
 
 Result<Value> RandomInt(Args arguments, Evaluator& evaluator) {
@@ -150,8 +157,8 @@ Result<Value> RandomInt(Args arguments, Evaluator& evaluator) {
   }
   const uint64_t span = static_cast<uint64_t>(upper.AsInt()) - static_cast<uint64_t>(lower.AsInt());
   if (span == 0) return lower;
-  return Value::Integer(static_cast<int64_t>(static_cast<uint64_t>(lower.AsInt()) +
-                                             evaluator.dice().Below(span)));
+  return Value::Integer(
+      static_cast<int64_t>(static_cast<uint64_t>(lower.AsInt()) + evaluator.dice().Below(span)));
 }
 
 Result<Value> RandomPort(Args, Evaluator& evaluator) {
@@ -173,8 +180,8 @@ Result<Value> Encrypt(Args arguments, Evaluator& evaluator) {
     const uint64_t bits = evaluator.dice().Next();
     for (int byte = 0; byte < 6; ++byte) iv.push_back(static_cast<char>(bits >> (byte * 8)));
   }
-  ASSIGN_OR_FAIL_STATUS(std::string text, EncryptText(JavaText(*arguments.Get(0)),
-                                                      JavaText(*arguments.Get(1)), iv));
+  ASSIGN_OR_FAIL_STATUS(std::string text,
+                        EncryptText(JavaText(*arguments.Get(0)), JavaText(*arguments.Get(1)), iv));
   return Value::String(std::move(text));
 }
 
@@ -190,7 +197,8 @@ Result<Value> Decrypt(Args arguments, Evaluator&) {
 Result<Value> Render(Args arguments, Evaluator& evaluator) {
   if (arguments.Get(0) == nullptr) return NeedsArgument("render", "toRender");
   const Value recursive = arguments.Or(1, Value::Bool(true));
-  if (!recursive.is_bool()) return EvalFailure("The 'render' function expects 'recursive' to be a boolean");
+  if (!recursive.is_bool())
+    return EvalFailure("The 'render' function expects 'recursive' to be a boolean");
   return evaluator.RenderAgain(*arguments.Get(0), recursive.AsBool());
 }
 

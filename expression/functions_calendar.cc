@@ -71,7 +71,8 @@ Result<Value> IsDayWeekInMonth(Args arguments, Evaluator&) {
   if (wanted == kDays.size()) return EvalFailure("'" + weekday + "' is no day of the week");
   const bool right_day = WeekdayOf(day) == static_cast<int>(wanted);
   if (which == "LAST") return Value::Bool(right_day && (day + 7).month() != day.month());
-  static constexpr std::array<std::string_view, 4> kOrdinals = {"FIRST", "SECOND", "THIRD", "FOURTH"};
+  static constexpr std::array<std::string_view, 4> kOrdinals = {"FIRST", "SECOND", "THIRD",
+                                                                "FOURTH"};
   for (size_t i = 0; i < kOrdinals.size(); ++i) {
     if (kOrdinals[i] == which) {
       return Value::Bool(right_day && (day.day() - 1) / 7 == static_cast<int>(i));

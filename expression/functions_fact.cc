@@ -63,7 +63,8 @@ Result<Value> Secret(Args arguments, Evaluator& evaluator) {
   const auto fields = ParseJson(value.AsString());
   const Value* field = fields.ok() ? fields->Find(JavaText(*subkey)) : nullptr;
   if (field == nullptr) {
-    return EvalFailure("The secret '" + key->AsString() + "' has no field '" + JavaText(*subkey) + "'.");
+    return EvalFailure("The secret '" + key->AsString() + "' has no field '" + JavaText(*subkey) +
+                       "'.");
   }
   return field->WithTaint();
 }
@@ -90,15 +91,16 @@ std::string Folders(std::string_view name) {
 }
 
 // The folder of an execution in internal storage; empty if its parts are not known.
-Result<std::string> ExecutionFolder(Evaluator& evaluator, std::initializer_list<std::string_view> space,
+Result<std::string> ExecutionFolder(Evaluator& evaluator,
+                                    std::initializer_list<std::string_view> space,
                                     std::initializer_list<std::string_view> flow,
                                     std::initializer_list<std::string_view> execution) {
   ASSIGN_OR_FAIL(const Value space_value, evaluator.Path(space));
   ASSIGN_OR_FAIL(const Value flow_value, evaluator.Path(flow));
   ASSIGN_OR_FAIL(const Value id, evaluator.Path(execution));
   if (!space_value.is_string() || !flow_value.is_string() || !id.is_string()) return std::string();
-  return std::string(kStorage) + Folders(space_value.AsString()) + "/" + Slug(flow_value.AsString()) +
-         "/executions/" + id.AsString() + "/";
+  return std::string(kStorage) + Folders(space_value.AsString()) + "/" +
+         Slug(flow_value.AsString()) + "/executions/" + id.AsString() + "/";
 }
 
 bool LeavesFolder(std::string_view path) {
@@ -140,7 +142,9 @@ Result<Value> AskFile(std::string function, Args arguments, Evaluator& evaluator
   return evaluator.Ask({std::move(function), std::move(file)});
 }
 
-Result<Value> Read(Args arguments, Evaluator& evaluator) { return AskFile("read", arguments, evaluator); }
+Result<Value> Read(Args arguments, Evaluator& evaluator) {
+  return AskFile("read", arguments, evaluator);
+}
 Result<Value> FileExists(Args arguments, Evaluator& evaluator) {
   return AskFile("fileExists", arguments, evaluator);
 }
@@ -161,7 +165,8 @@ Result<Value> FileUri(Args arguments, Evaluator& evaluator) {
   if (!where.is_string()) return EvalFailure("fileURI needs a flow");
   std::string_view path = given->AsString();
   if (path.starts_with('/')) path.remove_prefix(1);
-  return Value::String(std::string(kStorage) + Folders(where.AsString()) + "/_files/" + std::string(path));
+  return Value::String(std::string(kStorage) + Folders(where.AsString()) + "/_files/" +
+                       std::string(path));
 }
 
 Result<Value> ErrorLogs(Args, Evaluator& evaluator) { return evaluator.Ask({"errorLogs", {}}); }
@@ -169,8 +174,8 @@ Result<Value> ErrorLogs(Args, Evaluator& evaluator) { return evaluator.Ask({"err
 using Names = std::vector<std::string_view>;
 
 const Names& HttpNames() {
-  static const auto* const names = new Names{"uri",         "method",  "query",   "body",
-                                             "contentType", "headers", "options", "accept"};
+  static const auto* const names =
+      new Names{"uri", "method", "query", "body", "contentType", "headers", "options", "accept"};
   return *names;
 }
 
@@ -191,7 +196,8 @@ Result<Value> AskWith(std::string function, const Names& names, Args arguments,
 }
 
 Result<Value> Http(Args arguments, Evaluator& evaluator) {
-  if (!IsGiven(arguments.Get(0))) return EvalFailure("The 'http' function expects an argument 'uri'");
+  if (!IsGiven(arguments.Get(0)))
+    return EvalFailure("The 'http' function expects an argument 'uri'");
   return AskWith("http", HttpNames(), arguments, evaluator);
 }
 

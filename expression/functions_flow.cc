@@ -34,7 +34,8 @@ Result<std::vector<Value>> AncestorValues(Evaluator& evaluator) {
 Result<Value> CurrentEachOutput(Args arguments, Evaluator& evaluator) {
   const Value* outputs = arguments.Get(0);
   if (outputs == nullptr || !outputs->is_map()) {
-    return EvalFailure("The 'currentEachOutput' function expects an argument 'outputs' with type map");
+    return EvalFailure(
+        "The 'currentEachOutput' function expects an argument 'outputs' with type map");
   }
   ASSIGN_OR_FAIL(std::vector<Value> path, AncestorValues(evaluator));
   ASSIGN_OR_FAIL(const Value own, evaluator.Path({"taskrun", "value"}));
@@ -86,7 +87,8 @@ Result<Value> TasksWithState(Args arguments, Evaluator& evaluator) {
 
 Result<Value> IterationOutput(Args arguments, Evaluator& evaluator) {
   ASSIGN_OR_FAIL(const Value current, evaluator.Path({"taskrun", "iteration"}));
-  if (!current.is_integer()) return EvalFailure("iterationOutput can only be used inside an iteration");
+  if (!current.is_integer())
+    return EvalFailure("iterationOutput can only be used inside an iteration");
   Value task = arguments.Or(0);
   if (task.is_null()) {
     ASSIGN_OR_FAIL(task, evaluator.Path({"task", "id"}));
@@ -135,7 +137,8 @@ Result<Value> ParentOutput(Args arguments, Evaluator& evaluator) {
 }
 
 Result<Value> Env(Args arguments, Evaluator& evaluator) {
-  if (!IsGiven(arguments.Get(0))) return EvalFailure("The 'env' function expects an argument 'name'");
+  if (!IsGiven(arguments.Get(0)))
+    return EvalFailure("The 'env' function expects an argument 'name'");
   ASSIGN_OR_FAIL(const Value envs, evaluator.Path({"envs"}));
   ASSIGN_OR_FAIL(const Value value,
                  MemberOrNull(evaluator, envs, ToLower(JavaText(*arguments.Get(0)))));

@@ -42,7 +42,9 @@ class Reader {
 
  private:
   absl::Status Fault(std::string_view what) const { return NotIon(at_, what); }
-  char Peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+  char Peek(size_t ahead = 0) const {
+    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+  }
   bool Accept(char c) {
     if (Peek() != c || at_ >= text_.size()) return false;
     ++at_;
@@ -77,7 +79,8 @@ class Reader {
       if (c == '(') return ReadSequence(depth, ')', false);
       if (c == '"') return ReadQuoted('"');
       if (text_.substr(at_, 3) == "'''") return ReadLongString();
-      if (IsDigit(c) || ((c == '-' || c == '+') && (IsDigit(Peek(1)) || text_.substr(at_ + 1, 3) == "inf"))) {
+      if (IsDigit(c) ||
+          ((c == '-' || c == '+') && (IsDigit(Peek(1)) || text_.substr(at_ + 1, 3) == "inf"))) {
         return ReadNumber();
       }
       if (c != '\'' && !IsNameStart(c)) return Fault("an unexpected character");
@@ -169,7 +172,8 @@ class Reader {
       at_ += digits;
       if (code >= 0xD800 && code < 0xDC00 && text_.substr(at_, 2) == "\\u") {
         uint32_t low = 0;
-        std::from_chars(text_.data() + at_ + 2, text_.data() + std::min(at_ + 6, text_.size()), low, 16);
+        std::from_chars(text_.data() + at_ + 2, text_.data() + std::min(at_ + 6, text_.size()), low,
+                        16);
         if (low >= 0xDC00 && low <= 0xDFFF) {
           code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
           at_ += 6;
@@ -191,9 +195,11 @@ class Reader {
       case 'x': return hex(2);
       case 'u': return hex(4);
       case 'U': return hex(8);
-      case '"': case '\'': case '\\': case '/': case '?':
-        out->push_back(c);
-        return absl::OkStatus();
+      case '"':
+      case '\'':
+      case '\\':
+      case '/':
+      case '?': out->push_back(c); return absl::OkStatus();
       default: return Fault("a bad escape");
     }
   }
@@ -261,14 +267,17 @@ class Reader {
       ++at_;
     }
     std::string token(text_.substr(from, at_ - from));
-    if (token == "+inf" || token == "-inf") return Value::Double(token[0] == '-' ? -HUGE_VAL : HUGE_VAL);
+    if (token == "+inf" || token == "-inf")
+      return Value::Double(token[0] == '-' ? -HUGE_VAL : HUGE_VAL);
     const bool date = token.size() >= 5 && IsDigit(token[0]) && IsDigit(token[1]) &&
-                      IsDigit(token[2]) && IsDigit(token[3]) && (token[4] == '-' || token[4] == 'T');
+                      IsDigit(token[2]) && IsDigit(token[3]) &&
+                      (token[4] == '-' || token[4] == 'T');
     if (date) return ReadTimestamp(token);
     std::erase(token, '_');
     const size_t sign = token[0] == '-' || token[0] == '+' ? 1 : 0;
     if (token[0] == '+') token.erase(0, 1);
-    if (token.size() > sign + 2 && token[sign] == '0' && (token[sign + 1] == 'x' || token[sign + 1] == 'b')) {
+    if (token.size() > sign + 2 && token[sign] == '0' &&
+        (token[sign + 1] == 'x' || token[sign + 1] == 'b')) {
       int64_t value = 0;
       const int radix = token[sign + 1] == 'x' ? 16 : 2;
       const char* begin = token.data() + sign + 2;
@@ -284,13 +293,15 @@ class Reader {
     }
     const bool decimal = token.find_first_of("eE") == std::string::npos;
     if (!decimal || token.find_first_of("dD") == std::string::npos) {
-      if (token.find_first_not_of("0123456789.eE+-") != std::string::npos) return Fault("a bad number");
+      if (token.find_first_not_of("0123456789.eE+-") != std::string::npos)
+        return Fault("a bad number");
       return Value::Double(std::strtod(token.c_str(), nullptr));
     }
     for (char& c : token) {
       if (c == 'd' || c == 'D') c = 'E';
     }
-    if (token.find_first_not_of("0123456789.E+-") != std::string::npos) return Fault("a bad number");
+    if (token.find_first_not_of("0123456789.E+-") != std::string::npos)
+      return Fault("a bad number");
     return Value::Double(std::strtod(token.c_str(), nullptr));
   }
 
@@ -359,10 +370,11 @@ void Write(const Value& value, std::string* out) {
     case Kind::kNull: *out += "null"; return;
     case Kind::kF32:
     case Kind::kF64: *out += DoubleIon(value.AsDouble()); return;
-    case Kind::kBool: case Kind::kI32: case Kind::kI64: case Kind::kBigInt:
-    case Kind::kBigDecimal:
-      *out += JavaText(value);
-      return;
+    case Kind::kBool:
+    case Kind::kI32:
+    case Kind::kI64:
+    case Kind::kBigInt:
+    case Kind::kBigDecimal: *out += JavaText(value); return;
     case Kind::kMap: {
       out->push_back('{');
       bool first = true;
@@ -375,7 +387,9 @@ void Write(const Value& value, std::string* out) {
       out->push_back('}');
       return;
     }
-    case Kind::kList: case Kind::kSet: case Kind::kArray: {
+    case Kind::kList:
+    case Kind::kSet:
+    case Kind::kArray: {
       out->push_back('[');
       bool first = true;
       for (const Value& item : value.items()) {
@@ -391,7 +405,8 @@ void Write(const Value& value, std::string* out) {
       Write(value.entry_value(), out);
       out->push_back('}');
       return;
-    case Kind::kInstant: case Kind::kDate: *out += InstantText(value.AsTime()); return;
+    case Kind::kInstant:
+    case Kind::kDate: *out += InstantText(value.AsTime()); return;
     case Kind::kZoned: *out += "ZonedDateTime::" + Quoted(JavaText(value), '"'); return;
     case Kind::kLocalDateTime: *out += "LocalDateTime::" + Quoted(JavaText(value), '"'); return;
     case Kind::kLocalDate: *out += "LocalDate::" + Quoted(JavaText(value), '"'); return;

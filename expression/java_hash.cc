@@ -15,7 +15,9 @@ int32_t HashOfUnits(std::u16string_view units) {
   return static_cast<int32_t>(hash);
 }
 
-int32_t FoldLong(uint64_t bits) { return static_cast<int32_t>(static_cast<uint32_t>(bits ^ (bits >> 32))); }
+int32_t FoldLong(uint64_t bits) {
+  return static_cast<int32_t>(static_cast<uint32_t>(bits ^ (bits >> 32)));
+}
 
 }  // namespace
 
@@ -27,8 +29,9 @@ int32_t JavaHash(const Value& value) {
     case Kind::kF32: return std::bit_cast<int32_t>(static_cast<float>(value.AsDouble()));
     case Kind::kF64: return FoldLong(std::bit_cast<uint64_t>(value.AsDouble()));
     case Kind::kChar: return value.AsChar();
-    case Kind::kString: case Kind::kUri: case Kind::kEnum:
-      return HashOfUnits(ToUtf16(value.AsString()));
+    case Kind::kString:
+    case Kind::kUri:
+    case Kind::kEnum: return HashOfUnits(ToUtf16(value.AsString()));
     case Kind::kList: {
       uint32_t hash = 1;
       for (const Value& item : value.items()) {

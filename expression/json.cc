@@ -158,7 +158,9 @@ void AppendJsonString(std::string_view text, std::string* out, bool marker = fal
 void Append(const Value& value, NullPolicy nulls, std::string* out) {
   switch (value.kind()) {
     case Kind::kNull: *out += "null"; return;
-    case Kind::kList: case Kind::kArray: case Kind::kSet: {
+    case Kind::kList:
+    case Kind::kArray:
+    case Kind::kSet: {
       out->push_back('[');
       bool first = true;
       for (const Value& item : value.items()) {
@@ -198,26 +200,27 @@ void Append(const Value& value, NullPolicy nulls, std::string* out) {
         *out += JavaText(value);
       }
       return;
-    case Kind::kBool: case Kind::kI32: case Kind::kI64: case Kind::kBigInt:
-    case Kind::kBigDecimal:
-      *out += JavaText(value);
-      return;
+    case Kind::kBool:
+    case Kind::kI32:
+    case Kind::kI64:
+    case Kind::kBigInt:
+    case Kind::kBigDecimal: *out += JavaText(value); return;
     case Kind::kDuration: *out += DurationSeconds(value.AsDuration()); return;
-    case Kind::kZoned: case Kind::kDate:
-      AppendJsonString(InstantText(value.AsTime()), out);
-      return;
+    case Kind::kZoned:
+    case Kind::kDate: AppendJsonString(InstantText(value.AsTime()), out); return;
     case Kind::kView: *out += "{}"; return;
     case Kind::kMarker: AppendJsonString(value.AsString(), out, /*marker=*/true); return;
-    case Kind::kString: case Kind::kUri: case Kind::kEnum:
-      AppendJsonString(value.AsString(), out);
-      return;
+    case Kind::kString:
+    case Kind::kUri:
+    case Kind::kEnum: AppendJsonString(value.AsString(), out); return;
     default: AppendJsonString(JavaText(value), out);
   }
 }
 
 }  // namespace
 
-absl::StatusOr<Value> ParseJsonPrefix(std::string_view text, size_t* end, const JsonLimits& limits) {
+absl::StatusOr<Value> ParseJsonPrefix(std::string_view text, size_t* end,
+                                      const JsonLimits& limits) {
   if (text.size() > limits.bytes_max) return JsonTooLarge("bytes");
   boost::json::parse_options options;
   options.max_depth = static_cast<std::size_t>(limits.depth_max);
@@ -226,7 +229,8 @@ absl::StatusOr<Value> ParseJsonPrefix(std::string_view text, size_t* end, const 
   *end = parser.write_some(/*more=*/false, text.data(), text.size(), ec);
   if (!ec) return parser.handler().Take();
   if (!parser.handler().duplicate().empty() || ec == boost::json::error::syntax) {
-    if (!parser.handler().duplicate().empty()) return JsonDuplicateKey(parser.handler().duplicate());
+    if (!parser.handler().duplicate().empty())
+      return JsonDuplicateKey(parser.handler().duplicate());
   }
   if (parser.handler().out_of_nodes()) return JsonTooLarge("values");
   if (ec == boost::json::error::too_deep) return JsonTooLarge("levels");

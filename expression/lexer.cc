@@ -102,7 +102,8 @@ class Lexer {
       at_ = next;
       return;
     }
-    const bool trims = next + 2 < source_.size() && source_[next + 2] == '-' && Blanks(next + 3) > 0;
+    const bool trims =
+        next + 2 < source_.size() && source_[next + 2] == '-' && Blanks(next + 3) > 0;
     const std::optional<size_t> verbatim = VerbatimTag(next, "verbatim");
     const bool trims_before =
         trims || (verbatim && next + 2 < source_.size() && source_[next + 2] == '-');
@@ -122,9 +123,8 @@ class Lexer {
   void LexComment() {
     const size_t end = source_.find("#}", at_ + 2);
     if (end == std::string_view::npos) return Fail("Unclosed comment.");
-    const bool closes_trimming =
-        end >= at_ + 4 && source_[end - 1] == '-' &&
-        IsJavaWhitespace(static_cast<unsigned char>(source_[end - 2]));
+    const bool closes_trimming = end >= at_ + 4 && source_[end - 1] == '-' &&
+                                 IsJavaWhitespace(static_cast<unsigned char>(source_[end - 2]));
     Advance(end + 2 - at_);
     trim_next_ = closes_trimming;
   }
@@ -183,7 +183,8 @@ class Lexer {
       if (brackets_.empty() && LexClose(close)) return;
       Advance(Blanks(at_));
       if (at_ >= source_.size()) {
-        if (!brackets_.empty()) return Fail("Unclosed \"" + std::string(1, brackets_.back()) + "\".");
+        if (!brackets_.empty())
+          return Fail("Unclosed \"" + std::string(1, brackets_.back()) + "\".");
         fault_ = SyntaxFault{"Unclosed expression: \"" + std::string(close) + "\" was never found.",
                              line, offset};
         return;
@@ -227,8 +228,8 @@ class Lexer {
   }
 
   std::optional<size_t> OperatorLength() const {
-    static constexpr std::array<std::string_view, 7> kWords = {"is not", "contains", "equals", "isIn",
-                                                               "and",    "not",      "is"};
+    static constexpr std::array<std::string_view, 7> kWords = {
+        "is not", "contains", "equals", "isIn", "and", "not", "is"};
     static constexpr std::array<std::string_view, 17> kSigns = {
         "???", "??", "..", "==", "!=", ">=", "<=", ">", "<", "+", "-", "*", "/", "%", "~", "|", ""};
     for (const std::string_view word : kWords) {

@@ -100,7 +100,8 @@ Result<Value> TakeFromList(const Value& left, const Value& right) {
     std::erase_if(items, [&](const Value& item) {
       return std::find(right.items().begin(), right.items().end(), item) != right.items().end();
     });
-  } else if (const auto found = std::find(items.begin(), items.end(), right); found != items.end()) {
+  } else if (const auto found = std::find(items.begin(), items.end(), right);
+             found != items.end()) {
     items.erase(found);
   }
   return Value::List(std::move(items));
@@ -142,7 +143,8 @@ Result<Value> Arithmetic(Op op, const Value& left, const Value& right) {
   if (op == Op::kAdd && (IsText(left) || IsText(right))) {
     return Joined(JavaText(left) + JavaText(right), left, right);
   }
-  if (left.HoldsMarker() || right.HoldsMarker()) return EvalFailure("A value that is filled in later takes no part in arithmetic");
+  if (left.HoldsMarker() || right.HoldsMarker())
+    return EvalFailure("A value that is filled in later takes no part in arithmetic");
   if (left.is_list() && op == Op::kAdd) return AddToList(left, right);
   if (left.is_list() && op == Op::kSubtract) return TakeFromList(left, right);
   if (!left.is_number() || !right.is_number()) {
@@ -158,7 +160,8 @@ Result<Value> Negate(const Value& operand) {
       const uint32_t bits = static_cast<uint32_t>(operand.AsInt());
       return Value::Long(static_cast<int32_t>(0 - bits));
     }
-    case Kind::kI64: return Value::Long(static_cast<int64_t>(0 - static_cast<uint64_t>(operand.AsInt())));
+    case Kind::kI64:
+      return Value::Long(static_cast<int64_t>(0 - static_cast<uint64_t>(operand.AsInt())));
     case Kind::kF32: return Value::Float(static_cast<float>(-operand.AsDouble()));
     case Kind::kF64: return Value::Double(-operand.AsDouble());
     case Kind::kBigInt: return Value::BigInt(DecimalNegate(operand.AsString()));
@@ -204,7 +207,8 @@ bool Equal(const Value& left, const Value& right) {
 Result<bool> Contains(const Value& left, const Value& right) {
   switch (left.kind()) {
     case Kind::kNull: return false;
-    case Kind::kList: case Kind::kSet:
+    case Kind::kList:
+    case Kind::kSet:
       if (right.is_list() || right.kind() == Kind::kSet) {
         return std::all_of(right.items().begin(), right.items().end(),
                            [&](const Value& item) { return HasElement(left, item); });

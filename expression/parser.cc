@@ -141,9 +141,9 @@ class Parser {
     const Expr* left = ParseUnary();
     while (!failed() && Is(TokenKind::kOperator)) {
       const Token token = current();
-      const auto found = std::find_if(kBinaries.begin(), kBinaries.end(), [&](const Binary& binary) {
-        return binary.text == token.text;
-      });
+      const auto found =
+          std::find_if(kBinaries.begin(), kBinaries.end(),
+                       [&](const Binary& binary) { return binary.text == token.text; });
       if (found == kBinaries.end() || found->precedence < minimum) break;
       Next();
       // The line of an operator is that of the token behind it.
@@ -287,7 +287,8 @@ class Parser {
       const bool has_name = Is(TokenKind::kName) && at_ + 1 < tokens_.size() &&
                             tokens_[at_ + 1].kind == TokenKind::kPunctuation &&
                             tokens_[at_ + 1].text == "=";
-      if (has_name && !named) return Fail("A method takes no named arguments.", current()), arguments;
+      if (has_name && !named)
+        return Fail("A method takes no named arguments.", current()), arguments;
       if (has_name) {
         std::string name = current().text;
         Next();
@@ -415,8 +416,8 @@ class Parser {
       branch.line = branch_line;
       if (!last) branch.condition = ParseFull();
       CloseTag();
-      branch.body = last ? ParseBody({"endif"}, "endif")
-                         : ParseBody({"elseif", "else", "endif"}, "endif");
+      branch.body =
+          last ? ParseBody({"endif"}, "endif") : ParseBody({"elseif", "else", "endif"}, "endif");
       node->branches.push_back(std::move(branch));
       branch_line = current().line;
       if (Accept(TokenKind::kName, "endif")) break;

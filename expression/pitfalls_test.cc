@@ -79,10 +79,12 @@ TEST(Pitfalls, SplitYieldsAnArray) {
 TEST(Pitfalls, ScopesEndWhereTheyBegan) {
   const World world(R"({"a": 1})");
   Check(world, {{"null is no empty list", "{% for i in null %}x{% else %}e{% endfor %}|", "|"},
-                {"a known name is set outside", "{% set x = 0 %}{% for i in [1,2] %}{% set x = i %}{% endfor %}{{ x }}", "2"}});
-  CheckVerdict(world,
-               {{"macros see no variables", "{% macro f() %}{{ a }}{% endmacro %}{{ f() }}", "missing"},
-                {"a new name dies with its loop", "{% for i in [1] %}{% set y = 1 %}{% endfor %}{{ y }}", "missing"}});
+                {"a known name is set outside",
+                 "{% set x = 0 %}{% for i in [1,2] %}{% set x = i %}{% endfor %}{{ x }}", "2"}});
+  CheckVerdict(world, {{"macros see no variables", "{% macro f() %}{{ a }}{% endmacro %}{{ f() }}",
+                        "missing"},
+                       {"a new name dies with its loop",
+                        "{% for i in [1] %}{% set y = 1 %}{% endfor %}{{ y }}", "missing"}});
 }
 
 TEST(Pitfalls, JsonDropsNullEntriesAndKeepsNullElements) {
@@ -92,7 +94,8 @@ TEST(Pitfalls, JsonDropsNullEntriesAndKeepsNullElements) {
 
 TEST(Pitfalls, AListPlusTextIsText) {
   const World world;
-  Check(world, {{"text joins", "{{ [1] + 'x' }}", "[1]x"}, {"anything else is appended", "{{ [1] + 2 }}", "[1,2]"}});
+  Check(world, {{"text joins", "{{ [1] + 'x' }}", "[1]x"},
+                {"anything else is appended", "{{ [1] + 2 }}", "[1,2]"}});
 }
 
 TEST(Errors, NameWhatIsMissingInTheUsersWords) {
@@ -114,7 +117,8 @@ TEST(Truth, IsWhatRunIfSays) {
 
 TEST(Chance, DependsOnTheSeedAlone) {
   World world;
-  const std::string text = "{{ uuid() }} {{ randomInt(0, 1000000) }} {{ nanoId() }} {{ ksuid() }} {{ now() }}";
+  const std::string text =
+      "{{ uuid() }} {{ randomInt(0, 1000000) }} {{ nanoId() }} {{ ksuid() }} {{ now() }}";
   const std::string first = Shown(world.Text(text));
   EXPECT_EQ(Shown(world.Text(text)), first);
   world.context.seed = 43;

@@ -40,12 +40,22 @@ TargetType TargetType::MapOf(TargetType element) {
 
 std::optional<TargetType> TargetType::Parse(std::string_view name) {
   static constexpr std::array<std::pair<std::string_view, Kind>, 17> kNames = {{
-      {"Object", Kind::kAny}, {"Any", Kind::kAny}, {"String", Kind::kString},
-      {"Integer", Kind::kInteger}, {"Long", Kind::kLong}, {"Float", Kind::kFloat},
-      {"Double", Kind::kDouble}, {"Boolean", Kind::kBoolean}, {"Duration", Kind::kDuration},
-      {"Instant", Kind::kInstant}, {"ZonedDateTime", Kind::kZonedDateTime},
-      {"OffsetDateTime", Kind::kZonedDateTime}, {"LocalDateTime", Kind::kLocalDateTime},
-      {"LocalDate", Kind::kLocalDate}, {"URI", Kind::kUri}, {"List", Kind::kList},
+      {"Object", Kind::kAny},
+      {"Any", Kind::kAny},
+      {"String", Kind::kString},
+      {"Integer", Kind::kInteger},
+      {"Long", Kind::kLong},
+      {"Float", Kind::kFloat},
+      {"Double", Kind::kDouble},
+      {"Boolean", Kind::kBoolean},
+      {"Duration", Kind::kDuration},
+      {"Instant", Kind::kInstant},
+      {"ZonedDateTime", Kind::kZonedDateTime},
+      {"OffsetDateTime", Kind::kZonedDateTime},
+      {"LocalDateTime", Kind::kLocalDateTime},
+      {"LocalDate", Kind::kLocalDate},
+      {"URI", Kind::kUri},
+      {"List", Kind::kList},
       {"Map", Kind::kMap},
   }};
   name = Trimmed(name);
@@ -53,7 +63,8 @@ std::optional<TargetType> TargetType::Parse(std::string_view name) {
     if (known == name) return Of(kind);
   }
   const size_t open = name.find('<');
-  if (open == std::string_view::npos || name.back() != '>' || name.size() > 256) return std::nullopt;
+  if (open == std::string_view::npos || name.back() != '>' || name.size() > 256)
+    return std::nullopt;
   const std::string_view outer = name.substr(0, open);
   const auto parts = OuterParts(name.substr(open + 1, name.size() - open - 2));
   if (outer == "List" && parts.size() == 1) {

@@ -46,8 +46,8 @@ std::optional<Span> FindRaw(std::string_view text, size_t from) {
 
 RawParts TakeOutRaw(std::string_view text) {
   RawParts raw;
-  std::optional<Span> span = text.find("endraw") == std::string_view::npos ? std::nullopt
-                                                                           : FindRaw(text, 0);
+  std::optional<Span> span =
+      text.find("endraw") == std::string_view::npos ? std::nullopt : FindRaw(text, 0);
   if (!span) {
     raw.text = std::string(text);
     return raw;

@@ -112,9 +112,8 @@ class BacktrackingProgram : public Regex::Program {
   absl::StatusOr<std::optional<Spans>> Match(std::string_view text, size_t from,
                                              bool whole) const override {
     if (text.size() > kBacktrackingTextMax) return RegexTooCostly(pattern_);
-    const uint32_t steps =
-        static_cast<uint32_t>(std::clamp<size_t>(kTextStepsMax / (text.size() + 1), kMatchStepsMin,
-                                                 kMatchStepsMax));
+    const uint32_t steps = static_cast<uint32_t>(
+        std::clamp<size_t>(kTextStepsMax / (text.size() + 1), kMatchStepsMin, kMatchStepsMax));
     const std::unique_ptr<pcre2_match_data, DataFree> data(
         pcre2_match_data_create_from_pattern(code_.get(), nullptr));
     const std::unique_ptr<pcre2_match_context, ContextFree> context(
@@ -122,9 +121,8 @@ class BacktrackingProgram : public Regex::Program {
     pcre2_set_match_limit(context.get(), steps);
     pcre2_set_depth_limit(context.get(), steps);
     const uint32_t options = whole ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0;
-    const int found =
-        pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                    options, data.get(), context.get());
+    const int found = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                                  text.size(), from, options, data.get(), context.get());
     if (found == PCRE2_ERROR_NOMATCH) return std::optional<Spans>();
     if (found < 0) return RegexTooCostly(pattern_);
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data.get());
@@ -137,8 +135,8 @@ class BacktrackingProgram : public Regex::Program {
   }
   int group_count() const override { return group_count_; }
   std::optional<int> GroupNamed(const std::string& name) const override {
-    const int number = pcre2_substring_number_from_name(
-        code_.get(), reinterpret_cast<PCRE2_SPTR>(name.c_str()));
+    const int number =
+        pcre2_substring_number_from_name(code_.get(), reinterpret_cast<PCRE2_SPTR>(name.c_str()));
     return number < 0 ? std::nullopt : std::optional<int>(number);
   }
 
@@ -223,7 +221,8 @@ absl::StatusOr<std::string> Regex::ReplaceAll(std::string_view text,
       if (!group) return BadReplacement(replacement, "there is no such group");
       pieces.emplace_back(*group, "");
       i = end;
-    } else if (i + 1 < replacement.size() && replacement[i + 1] >= '0' && replacement[i + 1] <= '9') {
+    } else if (i + 1 < replacement.size() && replacement[i + 1] >= '0' &&
+               replacement[i + 1] <= '9') {
       int group = replacement[++i] - '0';
       if (group > group_count()) return BadReplacement(replacement, "there is no such group");
       while (i + 1 < replacement.size() && replacement[i + 1] >= '0' && replacement[i + 1] <= '9' &&

@@ -14,7 +14,8 @@ template <typename Spec>
 Index<Spec> IndexOf(std::initializer_list<std::span<const Spec>> tables) {
   Index<Spec> index;
   for (const auto& table : tables) {
-    for (const Spec& spec : table) index[absl::string_view(spec.name.data(), spec.name.size())] = &spec;
+    for (const Spec& spec : table)
+      index[absl::string_view(spec.name.data(), spec.name.size())] = &spec;
   }
   return index;
 }
@@ -34,9 +35,8 @@ const FilterSpec* FindFilter(std::string_view name) {
 }
 
 const FunctionSpec* FindFunction(std::string_view name) {
-  static const auto* const index = new auto(
-      IndexOf<FunctionSpec>({CoreFunctions(), DataFunctions(), FactFunctions(), FlowFunctions(),
-                             CalendarFunctions()}));
+  static const auto* const index = new auto(IndexOf<FunctionSpec>(
+      {CoreFunctions(), DataFunctions(), FactFunctions(), FlowFunctions(), CalendarFunctions()}));
   return Look(*index, name);
 }
 

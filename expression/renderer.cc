@@ -94,7 +94,8 @@ Result<Value> RenderedProperty(Evaluator& evaluator, const Value& value, const T
     if (target.kind == TargetType::Kind::kMap) return MapBuilder().Build();
     return Value::Null();
   }
-  const bool container = target.kind == TargetType::Kind::kList || target.kind == TargetType::Kind::kMap;
+  const bool container =
+      target.kind == TargetType::Kind::kList || target.kind == TargetType::Kind::kMap;
   if (value.is_string() && !container) {
     ASSIGN_OR_FAIL(const Value rendered,
                    evaluator.Render(value.AsString(), target.kind == TargetType::Kind::kAny));

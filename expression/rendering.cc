@@ -11,9 +11,7 @@
 namespace orch::expression {
 namespace {
 
-Value AsText(const Value& value) {
-  return value.is_null() ? Value::String("") : value;
-}
+Value AsText(const Value& value) { return value.is_null() ? Value::String("") : value; }
 
 }  // namespace
 
@@ -218,7 +216,8 @@ Result<Value> Evaluator::RenderPasses(std::string_view text, bool typed, bool re
     Result<bool> written = RenderTemplate(*compiled, &output);
     if (!written.ok()) {
       Failure failure = std::move(written.failure());
-      if (tainted && failure.code != Failure::Code::kNeed && failure.code != Failure::Code::kLimit) {
+      if (tainted && failure.code != Failure::Code::kNeed &&
+          failure.code != Failure::Code::kLimit) {
         return EvalFailure("A secret value cannot be rendered again");
       }
       // A later pass speaks of a text that the author has not written.
@@ -233,7 +232,8 @@ Result<Value> Evaluator::RenderPasses(std::string_view text, bool typed, bool re
     tainted |= result.AnyTainted();
     marker |= result.HoldsMarker();
     const bool text_again = result.is_string() || result.is_marker();
-    if (!recursive || !text_again || result.AsString() == source || IsPlain(result.AsString())) break;
+    if (!recursive || !text_again || result.AsString() == source || IsPlain(result.AsString()))
+      break;
   }
   if (!wrote) return Value::Null();
   if (!result.is_string() && !result.is_marker()) return result;
@@ -242,7 +242,8 @@ Result<Value> Evaluator::RenderPasses(std::string_view text, bool typed, bool re
     end = PutBackRaw(std::move(end), (*pass)->raw_tag, (*pass)->raw_parts);
   }
   end = StripRaw(std::move(end));
-  return (marker ? Value::Marker(std::move(end)) : Value::String(std::move(end))).TaintedIf(tainted);
+  return (marker ? Value::Marker(std::move(end)) : Value::String(std::move(end)))
+      .TaintedIf(tainted);
 }
 
 Result<Value> Evaluator::Render(std::string_view text, bool typed) {

@@ -16,8 +16,8 @@ namespace orch::expression {
 struct Failure {
   enum class Code { kMissing, kSyntax, kEval, kLimit, kNeed };
   Code code = Code::kEval;
-  std::string text;  // kMissing: the name; else what went wrong.
-  int line = 0;      // 0 until the node that failed fills it in.
+  std::string text;         // kMissing: the name; else what went wrong.
+  int line = 0;             // 0 until the node that failed fills it in.
   std::string source = {};  // The text it happened in, where that is not the one rendered.
 };
 
@@ -46,7 +46,9 @@ inline Failure EvalFailure(std::string text) { return {Failure::Code::kEval, std
 inline Failure MissingFailure(std::string_view name) {
   return {Failure::Code::kMissing, std::string(name), 0};
 }
-inline Failure LimitFailure(std::string text) { return {Failure::Code::kLimit, std::move(text), 0}; }
+inline Failure LimitFailure(std::string text) {
+  return {Failure::Code::kLimit, std::move(text), 0};
+}
 inline Failure FailureOf(const absl::Status& status) {
   return {absl::IsResourceExhausted(status) ? Failure::Code::kLimit : Failure::Code::kEval,
           std::string(status.message().data(), status.message().size()), 0};

@@ -26,9 +26,7 @@ class World : public Facts {
     context.seed = 42;
   }
 
-  void SetVariables(Value map) {
-    variables_ = MapVariables(std::move(map));
-  }
+  void SetVariables(Value map) { variables_ = MapVariables(std::move(map)); }
   void Tell(const Fact& fact, absl::StatusOr<Value> answer) {
     known_.insert_or_assign(fact.Key(), std::move(answer));
   }

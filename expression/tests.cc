@@ -42,9 +42,8 @@ Result<bool> Json(const Value& input) {
 
 std::span<const TestSpec> Tests() {
   static const auto* const tests = new std::vector<TestSpec>{
-      {"defined", Defined}, {"null", IsNull}, {"empty", Empty},
-      {"even", Even},       {"odd", Odd},     {"iterable", Iterable},
-      {"map", Map},         {"json", Json},
+      {"defined", Defined}, {"null", IsNull},       {"empty", Empty}, {"even", Even},
+      {"odd", Odd},         {"iterable", Iterable}, {"map", Map},     {"json", Json},
   };
   return *tests;
 }

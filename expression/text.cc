@@ -72,7 +72,9 @@ std::string ClockTime(const absl::CivilSecond& second, int64_t nanos, bool secon
 
 void AppendJava(const Value& value, std::string* out) {
   switch (value.kind()) {
-    case Kind::kList: case Kind::kSet: case Kind::kArray: {
+    case Kind::kList:
+    case Kind::kSet:
+    case Kind::kArray: {
       out->push_back('[');
       bool first = true;
       for (const Value& item : value.items()) {
@@ -175,9 +177,12 @@ std::string JavaText(const Value& value) {
     case Kind::kF32: return FloatText(static_cast<float>(value.AsDouble()));
     case Kind::kF64: return DoubleText(value.AsDouble());
     case Kind::kChar: return ToUtf8(std::u16string(1, value.AsChar()));
-    case Kind::kBigInt: case Kind::kBigDecimal: case Kind::kString: case Kind::kUri:
-    case Kind::kEnum: case Kind::kMarker:
-      return value.AsString();
+    case Kind::kBigInt:
+    case Kind::kBigDecimal:
+    case Kind::kString:
+    case Kind::kUri:
+    case Kind::kEnum:
+    case Kind::kMarker: return value.AsString();
     case Kind::kInstant: return InstantText(value.AsTime());
     case Kind::kZoned: return ZonedText({value.AsTime(), value.zone()});
     case Kind::kLocalDateTime: return LocalDateTimeText(value.AsLocal());
@@ -185,7 +190,11 @@ std::string JavaText(const Value& value) {
     case Kind::kDate:
       return absl::FormatTime("%a %b %d %H:%M:%S UTC %Y", value.AsTime(), absl::UTCTimeZone());
     case Kind::kDuration: return DurationText(value.AsDuration());
-    case Kind::kList: case Kind::kArray: case Kind::kSet: case Kind::kMap: case Kind::kEntry: {
+    case Kind::kList:
+    case Kind::kArray:
+    case Kind::kSet:
+    case Kind::kMap:
+    case Kind::kEntry: {
       std::string text;
       AppendJava(value, &text);
       return text;
@@ -199,8 +208,10 @@ std::string JavaText(const Value& value) {
 std::string PrintText(const Value& value) {
   switch (value.kind()) {
     case Kind::kNull: return "";
-    case Kind::kList: case Kind::kArray: case Kind::kSet: case Kind::kMap:
-      return ToJson(value, NullPolicy::kDropMapNulls);
+    case Kind::kList:
+    case Kind::kArray:
+    case Kind::kSet:
+    case Kind::kMap: return ToJson(value, NullPolicy::kDropMapNulls);
     case Kind::kBigDecimal: return DecimalPlain(value.AsString());
     default: return JavaText(value);
   }
@@ -217,7 +228,8 @@ std::string_view JavaClassName(const Value& value) {
     case Kind::kF64: return "java.lang.Double";
     case Kind::kBigDecimal: return "java.math.BigDecimal";
     case Kind::kChar: return "java.lang.Character";
-    case Kind::kString: case Kind::kMarker: return "java.lang.String";
+    case Kind::kString:
+    case Kind::kMarker: return "java.lang.String";
     case Kind::kList: return "java.util.ArrayList";
     case Kind::kArray: return "[Ljava.lang.String;";
     case Kind::kSet: return "java.util.LinkedHashSet";

@@ -21,11 +21,11 @@ std::string DoubleText(double value);
 std::string FloatText(float value);
 
 // ISO-8601, as Java writes them.
-std::string InstantText(absl::Time time);                    // 2024-02-03T04:05:06.120Z
-std::string ZonedText(const ZonedTime& time);                // …+02:00, with [Region] if it is one
+std::string InstantText(absl::Time time);      // 2024-02-03T04:05:06.120Z
+std::string ZonedText(const ZonedTime& time);  // …+02:00, with [Region] if it is one
 std::string LocalDateTimeText(const LocalDateTime& time);
 std::string DateText(absl::CivilDay day);
-std::string DurationText(absl::Duration duration);           // PT1M30.5S
-std::string DurationSeconds(absl::Duration duration);        // 90.500000000
+std::string DurationText(absl::Duration duration);     // PT1M30.5S
+std::string DurationSeconds(absl::Duration duration);  // 90.500000000
 
 }  // namespace orch::expression

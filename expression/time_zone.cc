@@ -62,9 +62,11 @@ absl::StatusOr<Zone> LoadZone(std::string_view id) {
   }
   absl::TimeZone tz;
   const bool named = !id.empty() && id[0] != '/' && id.find("..") == std::string_view::npos &&
-                     id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789/_+-") == std::string_view::npos;
-  if (named && id != "localtime" && absl::LoadTimeZone(absl::string_view(id.data(), id.size()), &tz)) {
+                     id.find_first_not_of(
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789/_+-") == std::string_view::npos;
+  if (named && id != "localtime" &&
+      absl::LoadTimeZone(absl::string_view(id.data(), id.size()), &tz)) {
     return Zone{std::string(id), tz, true};
   }
   return absl::InvalidArgumentError(absl::StrCat("Unknown time-zone ID: ", std::string(id)));

@@ -26,12 +26,12 @@ LocalDateTime LocalAt(absl::Time time, absl::TimeZone tz);
 absl::Time TimeOf(const LocalDateTime& local, absl::TimeZone tz);
 
 enum class OffsetStyle {
-  kColonOrZ,      // +01:00, Z       (XXX)
-  kColon,         // +01:00          (xxx)
-  kCompactOrZ,    // +0100, Z        (XX)
-  kCompact,       // +0100           (xx, Z)
-  kShortestOrZ,   // +01, +0130, Z   (X)
-  kShortest,      // +01, +0130      (x)
+  kColonOrZ,     // +01:00, Z       (XXX)
+  kColon,        // +01:00          (xxx)
+  kCompactOrZ,   // +0100, Z        (XX)
+  kCompact,      // +0100           (xx, Z)
+  kShortestOrZ,  // +01, +0130, Z   (X)
+  kShortest,     // +01, +0130      (x)
 };
 std::string OffsetText(int seconds, OffsetStyle style);
 

@@ -7,14 +7,22 @@
 namespace orch::expression {
 
 enum class TokenKind : uint8_t {
-  kText,           // between the delimiters; trimmed already
-  kPrintOpen, kPrintClose, kTagOpen, kTagClose,
-  kName,           // an identifier, or true, null, …
-  kInteger, kDecimal,
-  kString,         // unescaped already
-  kStringOpen, kStringPart, kInterpolationOpen, kInterpolationClose, kStringClose,
-  kOperator,       // also `and`, `is not`, …
-  kPunctuation,    // ( ) [ ] { } ? : . , =
+  kText,  // between the delimiters; trimmed already
+  kPrintOpen,
+  kPrintClose,
+  kTagOpen,
+  kTagClose,
+  kName,  // an identifier, or true, null, …
+  kInteger,
+  kDecimal,
+  kString,  // unescaped already
+  kStringOpen,
+  kStringPart,
+  kInterpolationOpen,
+  kInterpolationClose,
+  kStringClose,
+  kOperator,     // also `and`, `is not`, …
+  kPunctuation,  // ( ) [ ] { } ? : . , =
   kEnd,
 };
 

@@ -85,8 +85,8 @@ Value Value::Long(int64_t value) {
 }
 
 Value Value::Integer(int64_t value) {
-  const bool fits = value >= std::numeric_limits<int32_t>::min() &&
-                    value <= std::numeric_limits<int32_t>::max();
+  const bool fits =
+      value >= std::numeric_limits<int32_t>::min() && value <= std::numeric_limits<int32_t>::max();
   return fits ? Int(static_cast<int32_t>(value)) : Long(value);
 }
 
@@ -209,9 +209,12 @@ double Value::AsDouble() const {
 const std::string& Value::AsString() const {
   static const std::string* const empty = new std::string();
   switch (kind_) {
-    case Kind::kString: case Kind::kUri: case Kind::kEnum: case Kind::kMarker:
-    case Kind::kBigInt: case Kind::kBigDecimal:
-      return *static_cast<const std::string*>(rep_.get());
+    case Kind::kString:
+    case Kind::kUri:
+    case Kind::kEnum:
+    case Kind::kMarker:
+    case Kind::kBigInt:
+    case Kind::kBigDecimal: return *static_cast<const std::string*>(rep_.get());
     default: return *empty;
   }
 }
@@ -227,16 +230,12 @@ const std::vector<MapEntry>& Value::entries() const {
 }
 
 const Value& Value::entry_key() const { return static_cast<const EntryRep*>(rep_.get())->first; }
-const Value& Value::entry_value() const {
-  return static_cast<const EntryRep*>(rep_.get())->second;
-}
+const Value& Value::entry_value() const { return static_cast<const EntryRep*>(rep_.get())->second; }
 absl::Time Value::AsTime() const { return static_cast<const TimeRep*>(rep_.get())->time; }
 const std::string& Value::zone() const { return static_cast<const TimeRep*>(rep_.get())->zone; }
 LocalDateTime Value::AsLocal() const { return *static_cast<const LocalDateTime*>(rep_.get()); }
 absl::CivilDay Value::AsDay() const { return *static_cast<const absl::CivilDay*>(rep_.get()); }
-absl::Duration Value::AsDuration() const {
-  return *static_cast<const absl::Duration*>(rep_.get());
-}
+absl::Duration Value::AsDuration() const { return *static_cast<const absl::Duration*>(rep_.get()); }
 const View& Value::view() const {
   return **static_cast<const std::shared_ptr<const View>*>(rep_.get());
 }
@@ -269,13 +268,18 @@ int Value::depth() const { return depth_; }
 
 size_t Value::weight() const {
   switch (kind_) {
-    case Kind::kList: case Kind::kArray: case Kind::kSet:
-      return static_cast<const SequenceRep*>(rep_.get())->weight;
+    case Kind::kList:
+    case Kind::kArray:
+    case Kind::kSet: return static_cast<const SequenceRep*>(rep_.get())->weight;
     case Kind::kMap: return static_cast<const MapRep*>(rep_.get())->weight;
-    case Kind::kEntry: return SaturatingAdd(entry_key().weight(), SaturatingAdd(entry_value().weight(), 1));
-    case Kind::kString: case Kind::kUri: case Kind::kEnum: case Kind::kMarker:
-    case Kind::kBigInt: case Kind::kBigDecimal:
-      return AsString().size() + 2;
+    case Kind::kEntry:
+      return SaturatingAdd(entry_key().weight(), SaturatingAdd(entry_value().weight(), 1));
+    case Kind::kString:
+    case Kind::kUri:
+    case Kind::kEnum:
+    case Kind::kMarker:
+    case Kind::kBigInt:
+    case Kind::kBigDecimal: return AsString().size() + 2;
     default: return 8;
   }
 }
@@ -310,9 +314,12 @@ bool operator==(const Value& a, const Value& b) {
     case Kind::kF32: return a.payload_.f32 == b.payload_.f32;
     case Kind::kF64: return a.payload_.f64 == b.payload_.f64;
     case Kind::kChar: return a.payload_.unit == b.payload_.unit;
-    case Kind::kBigInt: case Kind::kBigDecimal: case Kind::kString: case Kind::kUri:
-    case Kind::kEnum: case Kind::kMarker:
-      return a.AsString() == b.AsString();
+    case Kind::kBigInt:
+    case Kind::kBigDecimal:
+    case Kind::kString:
+    case Kind::kUri:
+    case Kind::kEnum:
+    case Kind::kMarker: return a.AsString() == b.AsString();
     case Kind::kList:
     case Kind::kArray: return a.items() == b.items();
     case Kind::kSet:
@@ -326,8 +333,7 @@ bool operator==(const Value& a, const Value& b) {
                const Value* other = b.FindKey(entry.key);
                return other != nullptr && *other == entry.value;
              });
-    case Kind::kEntry:
-      return a.entry_key() == b.entry_key() && a.entry_value() == b.entry_value();
+    case Kind::kEntry: return a.entry_key() == b.entry_key() && a.entry_value() == b.entry_value();
     case Kind::kInstant:
     case Kind::kDate: return a.AsTime() == b.AsTime();
     case Kind::kZoned: return a.AsTime() == b.AsTime() && a.zone() == b.zone();
@@ -386,7 +392,8 @@ Value MapBuilder::Build() {
   int depth = 0;
   uint8_t flags = 0;
   for (const MapEntry& entry : rep->entries) {
-    weight = SaturatingAdd(weight, SaturatingAdd(2, SaturatingAdd(entry.key.weight(), entry.value.weight())));
+    weight = SaturatingAdd(
+        weight, SaturatingAdd(2, SaturatingAdd(entry.key.weight(), entry.value.weight())));
     depth = std::max({depth, int{entry.key.depth_}, int{entry.value.depth_}});
     flags |= entry.key.flags_ | entry.value.flags_;
   }

@@ -21,9 +21,29 @@ class View;
 // What a value is. Every kind but the last three has a counterpart in the language's specification;
 // the arithmetic and the texts of a value depend on it.
 enum class Kind : uint8_t {
-  kNull, kBool, kI32, kI64, kBigInt, kF32, kF64, kBigDecimal, kChar, kString,
-  kList, kArray, kSet, kMap, kEntry,
-  kInstant, kZoned, kLocalDateTime, kLocalDate, kDate, kDuration, kUri, kEnum,
+  kNull,
+  kBool,
+  kI32,
+  kI64,
+  kBigInt,
+  kF32,
+  kF64,
+  kBigDecimal,
+  kChar,
+  kString,
+  kList,
+  kArray,
+  kSet,
+  kMap,
+  kEntry,
+  kInstant,
+  kZoned,
+  kLocalDateTime,
+  kLocalDate,
+  kDate,
+  kDuration,
+  kUri,
+  kEnum,
   kMarker,    // Opaque text that someone else fills in later.
   kView,      // A map whose members are fetched when they are asked for.
   kDeferred,  // Stands for the value of a fact; evaluation replaces it.
@@ -58,15 +78,15 @@ class Value {
 
   static Value Null() { return Value(); }
   static Value Bool(bool value);
-  static Value Int(int32_t value);    // i32, as in JSON
-  static Value Long(int64_t value);   // i64, as in integer literals
-  static Value Integer(int64_t value);  // i32 if it fits, else i64: how JSON decodes integers
-  static Value BigInt(std::string digits);       // decimal digits with an optional '-'
+  static Value Int(int32_t value);          // i32, as in JSON
+  static Value Long(int64_t value);         // i64, as in integer literals
+  static Value Integer(int64_t value);      // i32 if it fits, else i64: how JSON decodes integers
+  static Value BigInt(std::string digits);  // decimal digits with an optional '-'
   static Value Float(float value);
   static Value Double(double value);
-  static Value BigDecimal(std::string text);     // [-]digits[.digits][E[+-]digits]
+  static Value BigDecimal(std::string text);  // [-]digits[.digits][E[+-]digits]
   static Value Char(char16_t unit);
-  static Value String(std::string text);         // UTF-8
+  static Value String(std::string text);  // UTF-8
   static Value List(std::vector<Value> items);
   static Value Array(std::vector<Value> items);  // what `split` yields: iterable, but no list
   static Value Set(std::vector<Value> items);    // the caller has removed duplicates
@@ -74,8 +94,8 @@ class Value {
   static Value Instant(absl::Time time);
   static Value Zoned(ZonedTime time);
   static Value Local(LocalDateTime time);
-  static Value Date(absl::CivilDay day);         // local-date
-  static Value LegacyDate(absl::Time time);      // java.util.Date
+  static Value Date(absl::CivilDay day);     // local-date
+  static Value LegacyDate(absl::Time time);  // java.util.Date
   static Value Duration(absl::Duration duration);
   static Value Uri(std::string text);
   static Value Enum(std::string name);
@@ -99,22 +119,22 @@ class Value {
   bool is_sequence() const { return kind_ >= Kind::kList && kind_ <= Kind::kSet; }
 
   // Each of these requires the kinds named beside it.
-  bool AsBool() const { return payload_.boolean; }                       // bool
-  int64_t AsInt() const;                                                // i32, i64
-  double AsDouble() const;                                              // every number
-  char16_t AsChar() const { return payload_.unit; }                      // char
+  bool AsBool() const { return payload_.boolean; }   // bool
+  int64_t AsInt() const;                             // i32, i64
+  double AsDouble() const;                           // every number
+  char16_t AsChar() const { return payload_.unit; }  // char
   const std::string& AsString() const;  // string, uri, enum, marker; bigint and bigdec as written
-  const std::vector<Value>& items() const;                              // list, array, set
-  const std::vector<MapEntry>& entries() const;                         // map
-  const Value& entry_key() const;                                       // entry
-  const Value& entry_value() const;                                     // entry
-  absl::Time AsTime() const;                                            // instant, date, zoned
-  const std::string& zone() const;                                      // zoned
-  LocalDateTime AsLocal() const;                                        // local-date-time
-  absl::CivilDay AsDay() const;                                         // local-date
-  absl::Duration AsDuration() const;                                    // duration
-  const View& view() const;                                             // view
-  const Fact& fact() const;                                             // deferred
+  const std::vector<Value>& items() const;       // list, array, set
+  const std::vector<MapEntry>& entries() const;  // map
+  const Value& entry_key() const;                // entry
+  const Value& entry_value() const;              // entry
+  absl::Time AsTime() const;                     // instant, date, zoned
+  const std::string& zone() const;               // zoned
+  LocalDateTime AsLocal() const;                 // local-date-time
+  absl::CivilDay AsDay() const;                  // local-date
+  absl::Duration AsDuration() const;             // duration
+  const View& view() const;                      // view
+  const Fact& fact() const;                      // deferred
 
   // Members of a sequence, a map, or 0.
   size_t size() const;

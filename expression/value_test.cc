@@ -16,13 +16,15 @@ TEST(Json, KeepsDigitsAndOrder) {
   EXPECT_EQ(value->Find("z")->kind(), Kind::kI32);
   EXPECT_EQ(value->Find("a")->kind(), Kind::kI64);
   EXPECT_EQ(value->Find("big")->AsString(), "123456789012345678901234567890");
-  EXPECT_EQ(ToJson(*value, NullPolicy::kKeep),
-            R"({"z":1,"a":3000000000,"big":123456789012345678901234567890,"d":1.5,"e":1000.0,"n":null,"l":[true,"x"]})");
+  EXPECT_EQ(
+      ToJson(*value, NullPolicy::kKeep),
+      R"({"z":1,"a":3000000000,"big":123456789012345678901234567890,"d":1.5,"e":1000.0,"n":null,"l":[true,"x"]})");
   EXPECT_EQ(ToJson(*value).find("\"n\""), std::string::npos);
 }
 
 TEST(Json, RefusesWhatIsNone) {
-  for (const char* text : {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "1 2", "nul", "\"\xff\"", "01", "[1}"}) {
+  for (const char* text :
+       {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "1 2", "nul", "\"\xff\"", "01", "[1}"}) {
     EXPECT_EQ(ParseJson(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }
@@ -62,7 +64,8 @@ TEST(Map, FindsManyKeysAsWellAsFew) {
 
 TEST(Map, IsIteratedAsJavaWould) {
   MapBuilder builder(MapOrder::kJavaHash);
-  for (const char* key : {"z", "y", "x", "foo", "bar", "hello", "world"}) builder.Set(key, Value::Int(1));
+  for (const char* key : {"z", "y", "x", "foo", "bar", "hello", "world"})
+    builder.Set(key, Value::Int(1));
   std::string order;
   const Value map = builder.Build();
   for (const MapEntry& entry : map.entries()) order += entry.key.AsString() + " ";
@@ -90,9 +93,10 @@ TEST(Text, OfFloatingNumbersIsJavas) {
     double value;
     const char* text;
   };
-  for (const Case& c : {Case{0.0, "0.0"}, Case{-0.0, "-0.0"}, Case{100, "100.0"}, Case{1e7, "1.0E7"},
-                        Case{9999999, "9999999.0"}, Case{0.001, "0.001"}, Case{0.0001, "1.0E-4"},
-                        Case{1.23e-9, "1.23E-9"}, Case{0.1 + 0.2, "0.30000000000000004"}, Case{-12.5, "-12.5"}}) {
+  for (const Case& c :
+       {Case{0.0, "0.0"}, Case{-0.0, "-0.0"}, Case{100, "100.0"}, Case{1e7, "1.0E7"},
+        Case{9999999, "9999999.0"}, Case{0.001, "0.001"}, Case{0.0001, "1.0E-4"},
+        Case{1.23e-9, "1.23E-9"}, Case{0.1 + 0.2, "0.30000000000000004"}, Case{-12.5, "-12.5"}}) {
     EXPECT_EQ(DoubleText(c.value), c.text);
   }
   EXPECT_EQ(FloatText(1.1f), "1.1");

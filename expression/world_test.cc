@@ -27,12 +27,14 @@ TEST(Markers, ArePrintedAndJoinedAndNothingElse) {
   EXPECT_EQ(Shown(world.Text("{% set d = workingDir %}{{ d ~ d }}")), dir + dir);
   EXPECT_EQ(Shown(world.Text("{{ workingDir is defined }}")), "true");
   EXPECT_EQ(Shown(world.Text("{{ [workingDir] }}")), "[\"" + dir + "\"]");
-  for (const char* text : {
-           "{{ 'a'.concat(workingDir) }}", "{{ workingDir | upper }}", "{{ (workingDir ~ 'a') | length }}", "{{ workingDir == 'a' }}",
-           "{% if workingDir %}x{% endif %}", "{{ workingDir ? 1 : 2 }}", "{{ [workingDir] | join }}",
-           "{{ max(workingDir) }}", "{{ 'a' | replace({'a': workingDir}) }}", "{{ workingDir.length() }}",
-           "{{ not workingDir }}", "{{ workingDir and true }}", "{{ {'a': workingDir} | toJson }}",
-           "{% filter upper %}{{ workingDir }}{% endfilter %}", "{{ 'a' contains workingDir }}"}) {
+  for (const char* text :
+       {"{{ 'a'.concat(workingDir) }}", "{{ workingDir | upper }}",
+        "{{ (workingDir ~ 'a') | length }}", "{{ workingDir == 'a' }}",
+        "{% if workingDir %}x{% endif %}", "{{ workingDir ? 1 : 2 }}", "{{ [workingDir] | join }}",
+        "{{ max(workingDir) }}", "{{ 'a' | replace({'a': workingDir}) }}",
+        "{{ workingDir.length() }}", "{{ not workingDir }}", "{{ workingDir and true }}",
+        "{{ {'a': workingDir} | toJson }}", "{% filter upper %}{{ workingDir }}{% endfilter %}",
+        "{{ 'a' contains workingDir }}"}) {
     EXPECT_EQ(Verdict(world.Text(text)), "eval") << text << Shown(world.Text(text));
   }
 }
@@ -77,9 +79,15 @@ TEST(Views, AreLookedUpAndOnlyBuiltWhenUsedWhole) {
   World world;
   const auto view = std::make_shared<NumberedView>(100'000);
   world.SetVariables(MapBuilder().Set("outputs", Value::OfView(view)).Build());
-  EXPECT_EQ(Shown(world.Text("{{ outputs['7'] }} {{ outputs['7'] ?? 0 }} {{ outputs.zz ?? 'none' }}")), "7 7 none");
-  EXPECT_EQ(Shown(world.Text("{{ outputs is empty }} {{ outputs is map }} {{ outputs contains '3' }}")), "false true true");
-  EXPECT_EQ(Shown(world.Text("{% set o = outputs %}{{ o['9'] }} {{ [outputs][0] ?? 1 }}")).substr(0, 6), "syntax");
+  EXPECT_EQ(
+      Shown(world.Text("{{ outputs['7'] }} {{ outputs['7'] ?? 0 }} {{ outputs.zz ?? 'none' }}")),
+      "7 7 none");
+  EXPECT_EQ(
+      Shown(world.Text("{{ outputs is empty }} {{ outputs is map }} {{ outputs contains '3' }}")),
+      "false true true");
+  EXPECT_EQ(
+      Shown(world.Text("{% set o = outputs %}{{ o['9'] }} {{ [outputs][0] ?? 1 }}")).substr(0, 6),
+      "syntax");
   EXPECT_EQ(Verdict(world.Text("{{ outputs['0'] }}")), "missing");
   EXPECT_EQ(view->builds, 0);
   EXPECT_EQ(Shown(world.Text("{{ outputs | length }}")), "100000");
@@ -98,13 +106,16 @@ TEST(Views, ArePaidForWithFuel) {
 
 TEST(Views, InsideAListAreBuiltWhenItIsPrinted) {
   World world;
-  world.SetVariables(MapBuilder().Set("o", Value::OfView(std::make_shared<NumberedView>(2))).Build());
-  EXPECT_EQ(Shown(world.Text("{{ [o] }} {{ {'k': o} ~ '' }}")), R"([{"1":1,"2":2}] {k={1=1, 2=2}})");
+  world.SetVariables(
+      MapBuilder().Set("o", Value::OfView(std::make_shared<NumberedView>(2))).Build());
+  EXPECT_EQ(Shown(world.Text("{{ [o] }} {{ {'k': o} ~ '' }}")),
+            R"([{"1":1,"2":2}] {k={1=1, 2=2}})");
 }
 
 TEST(Views, AskForAnEvictedMemberAsAFact) {
   World world;
-  world.SetVariables(MapBuilder().Set("o", Value::OfView(std::make_shared<NumberedView>(2))).Build());
+  world.SetVariables(
+      MapBuilder().Set("o", Value::OfView(std::make_shared<NumberedView>(2))).Build());
   EXPECT_EQ(Verdict(world.Text("{{ o.evicted }}")), "need");
   world.Tell({"output", {Value::String("evicted")}}, Value::String("back"));
   EXPECT_EQ(Shown(world.Text("{{ o.evicted }}{{ o.evicted.length }}")), "back4");
@@ -130,7 +141,9 @@ TEST(Facts, OfOneRoundAreAskedForTogether) {
 
 TEST(Facts, OfAllMembersOfAnObjectAreAskedForTogether) {
   const World world;
-  const Value object = ParseJson(R"({"a": "{{ kv('a') }}", "b": ["{{ kv('b') }}", {"c": "{{ kv('c') }}"}]})").value();
+  const Value object =
+      ParseJson(R"({"a": "{{ kv('a') }}", "b": ["{{ kv('b') }}", {"c": "{{ kv('c') }}"}]})")
+          .value();
   const Outcome outcome = world.renderer.RenderObject(object, world.context);
   ASSERT_TRUE(std::holds_alternative<Need>(outcome));
   EXPECT_EQ(std::get<Need>(outcome).facts.size(), 3u);
@@ -152,7 +165,8 @@ TEST(Facts, ThatFailedEndTheEvaluation) {
   World world;
   const Fact fact{"read", {Value::String("f"), Value::Null()}};
   world.Tell(fact, absl::NotFoundError("there is no file f"));
-  EXPECT_EQ(Shown(world.Text("{{ read('f') ?? 'd' }}")), "eval: there is no file f ({{ read('f') ?? 'd' }}:1)");
+  EXPECT_EQ(Shown(world.Text("{{ read('f') ?? 'd' }}")),
+            "eval: there is no file f ({{ read('f') ?? 'd' }}:1)");
 }
 
 TEST(Facts, AnErrorBeforeTheFirstMissingFactIsToldAtOnce) {
@@ -197,12 +211,19 @@ TEST(Limits, EndWhatWouldNotEnd) {
       {"nested ternaries", "{{ " + Repeat("true ? ", 5000) + "1" + Repeat(" : 2", 5000) + " }}"},
       {"a macro that calls itself", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"},
       {"a block that calls itself", "{% block b %}{{ block('b') }}{% endblock %}"},
-      {"a list that grows in a loop", "{% set l = [] %}{% for i in 1..500 %}{% set l = [l] %}{% endfor %}{{ l }}"},
-      {"a list that doubles", "{% set l = ['x'] %}{% for i in 1..60 %}{% set l = [l, l] %}{% endfor %}{{ l }}"},
-      {"a text that doubles", "{% set t = 'x' %}{% for i in 1..60 %}{% set t = t ~ t %}{% endfor %}{{ t }}"},
+      {"a list that grows in a loop",
+       "{% set l = [] %}{% for i in 1..500 %}{% set l = [l] %}{% endfor %}{{ l }}"},
+      {"a list that doubles",
+       "{% set l = ['x'] %}{% for i in 1..60 %}{% set l = [l, l] %}{% endfor %}{{ l }}"},
+      {"a text that doubles",
+       "{% set t = 'x' %}{% for i in 1..60 %}{% set t = t ~ t %}{% endfor %}{{ t }}"},
       {"a long indent", "{{ \"a\nb\" | indent(100000000000) }}"},
-      {"a replacement that grows", "{{ s | replace({'x': s}) | replace({'x': s}) | replace({'x': s}) | replace({'x': s}) | replace({'x': s}) | replace({'x': s}) }}"},
-      {"loops in loops", "{% for i in 1..1000 %}{% for j in 1..1000 %}{% for k in 1..1000 %}{% endfor %}{% endfor %}{% endfor %}"},
+      {"a replacement that grows",
+       "{{ s | replace({'x': s}) | replace({'x': s}) | replace({'x': s}) | replace({'x': s}) | "
+       "replace({'x': s}) | replace({'x': s}) }}"},
+      {"loops in loops",
+       "{% for i in 1..1000 %}{% for j in 1..1000 %}{% for k in 1..1000 %}{% endfor %}{% endfor "
+       "%}{% endfor %}"},
       {"a long output", "{% for i in 1..100000 %}" + Repeat("x", 1000) + "{% endfor %}"},
       {"renders that chase each other", "{{ render(a) }}"},
   };
@@ -224,7 +245,8 @@ TEST(Limits, RangesAreBounded) {
   const World world;
   EXPECT_EQ(Shown(world.Text("{{ range(0, 9) | length }}")), "10");
   EXPECT_EQ(Verdict(world.Text("{{ range(0, 1000000) }}")), "eval");
-  EXPECT_EQ(Shown(world.Text("{{ range(9223372036854775806, 9223372036854775807) | length }}")), "2");
+  EXPECT_EQ(Shown(world.Text("{{ range(9223372036854775806, 9223372036854775807) | length }}")),
+            "2");
   EXPECT_EQ(Shown(world.Text("{{ range(5, 1) }}")), "[]");
 }
 
@@ -235,7 +257,8 @@ TEST(Cache, CompilesATextOnceAndForgetsTheOldest) {
   EXPECT_EQ(renderer.cache_stats().misses, 1);
   EXPECT_EQ(renderer.cache_stats().hits, 2);
   for (int i = 0; i < 1000; ++i) {
-    EXPECT_EQ(Shown(renderer.RenderText("{{ a + " + std::to_string(i) + " }}", world.context)), std::to_string(i + 1));
+    EXPECT_EQ(Shown(renderer.RenderText("{{ a + " + std::to_string(i) + " }}", world.context)),
+              std::to_string(i + 1));
   }
   EXPECT_LE(renderer.cache_stats().bytes, 64u * 1024);
   EXPECT_LT(renderer.cache_stats().texts, 200u);
@@ -266,7 +289,8 @@ TEST(Check, TellsFaultsWithoutEvaluating) {
   ASSERT_EQ(syntax.size(), 1u);
   EXPECT_EQ(syntax[0].line, 2);
   EXPECT_EQ(syntax[0].column, 8);
-  const auto names = renderer.Check("{{ a | nope }} {{ f(1) }} {{ 1 is strange }}{% macro g() %}{% endmacro %}{{ g() }}");
+  const auto names = renderer.Check(
+      "{{ a | nope }} {{ f(1) }} {{ 1 is strange }}{% macro g() %}{% endmacro %}{{ g() }}");
   ASSERT_EQ(names.size(), 3u);
   EXPECT_NE(names[0].message.find("nope"), std::string::npos);
 }

@@ -69,7 +69,9 @@ class Builder : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { Put(Value::Null(), anchor, mark); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    Put(Value::Null(), anchor, mark);
+  }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) throw Stop{NotYaml(mark.line + 1, "an alias leads to itself")};
@@ -104,7 +106,8 @@ class Builder : public YAML::EventHandler {
   };
 
   void Open(bool map, YAML::anchor_t anchor, const YAML::Mark& mark) {
-    if (levels_.size() >= kDepthMax) throw Stop{absl::ResourceExhaustedError("Invalid yaml: too deep")};
+    if (levels_.size() >= kDepthMax)
+      throw Stop{absl::ResourceExhaustedError("Invalid yaml: too deep")};
     levels_.emplace_back();
     levels_.back().map = map;
     levels_.back().anchor = anchor;
@@ -130,7 +133,8 @@ class Builder : public YAML::EventHandler {
     } else if (!levels_.back().key) {
       levels_.back().key = value.is_string() ? value : Value::String(JavaText(value));
     } else {
-      levels_.back().members.Set(*std::exchange(levels_.back().key, std::nullopt), std::move(value));
+      levels_.back().members.Set(*std::exchange(levels_.back().key, std::nullopt),
+                                 std::move(value));
     }
   }
 
@@ -143,9 +147,9 @@ class Builder : public YAML::EventHandler {
 // Writing ------------------------------------------------------------------------
 
 bool Reserved(std::string_view text) {
-  return AnyOf(text, {"false", "False", "FALSE", "n", "N", "no", "No", "NO", "null", "Null", "NULL",
-                      "on", "On", "ON", "off", "Off", "OFF", "true", "True", "TRUE", "y", "Y", "yes",
-                      "Yes", "YES", "~"});
+  return AnyOf(text, {"false", "False", "FALSE", "n",  "N",   "no",  "No",  "NO",  "null",
+                      "Null",  "NULL",  "on",    "On", "ON",  "off", "Off", "OFF", "true",
+                      "True",  "TRUE",  "y",     "Y",  "yes", "Yes", "YES", "~"});
 }
 
 bool Blank(char c) { return c == ' ' || c == '\t'; }
@@ -153,7 +157,11 @@ bool Blank(char c) { return c == ' ' || c == '\t'; }
 bool HoldsSyntax(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     switch (text[i]) {
-      case '[': case ']': case '{': case '}': case ',': return true;
+      case '[':
+      case ']':
+      case '{':
+      case '}':
+      case ',': return true;
       case '#':
         if (i == 0 || Blank(text[i - 1])) return true;
         break;
@@ -245,13 +253,19 @@ std::string Scalar(const Value& value, int indent) {
   switch (value.kind()) {
     case Kind::kNull: return "null";
     case Kind::kMap: return "{}";
-    case Kind::kList: case Kind::kSet: case Kind::kArray: return "[]";
+    case Kind::kList:
+    case Kind::kSet:
+    case Kind::kArray: return "[]";
     case Kind::kDuration: return DurationSeconds(value.AsDuration());
-    case Kind::kInstant: case Kind::kZoned: case Kind::kDate:
-      return DoubleQuoted(InstantText(value.AsTime()));
-    case Kind::kLocalDate: case Kind::kLocalDateTime: return DoubleQuoted(JavaText(value));
-    case Kind::kString: case Kind::kMarker: case Kind::kUri: case Kind::kEnum:
-      return Text(value.AsString(), indent);
+    case Kind::kInstant:
+    case Kind::kZoned:
+    case Kind::kDate: return DoubleQuoted(InstantText(value.AsTime()));
+    case Kind::kLocalDate:
+    case Kind::kLocalDateTime: return DoubleQuoted(JavaText(value));
+    case Kind::kString:
+    case Kind::kMarker:
+    case Kind::kUri:
+    case Kind::kEnum: return Text(value.AsString(), indent);
     case Kind::kChar: return Text(JavaText(value), indent);
     default: return JavaText(value);
   }

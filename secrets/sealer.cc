@@ -63,7 +63,8 @@ absl::StatusOr<std::string> AesSealer::Seal(std::string_view plain, uint64_t see
   int rest = 0;
   const bool done =
       context != nullptr &&
-      EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key_.data(), Bytes(sealed)) == 1 &&
+      EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key_.data(), Bytes(sealed)) ==
+          1 &&
       EVP_EncryptUpdate(context.get(), Bytes(sealed) + kNonceSize, &size, Bytes(plain),
                         static_cast<int>(plain.size())) == 1 &&
       EVP_EncryptFinal_ex(context.get(), Bytes(sealed) + kNonceSize + size, &rest) == 1 &&
@@ -88,7 +89,8 @@ absl::StatusOr<std::string> AesSealer::Open(std::string_view text) const {
   int rest = 0;
   const bool done =
       context != nullptr &&
-      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key_.data(), Bytes(sealed)) == 1 &&
+      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key_.data(), Bytes(sealed)) ==
+          1 &&
       EVP_DecryptUpdate(context.get(), Bytes(plain), &size, Bytes(sealed) + kNonceSize,
                         static_cast<int>(plain_size)) == 1 &&
       EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagSize,

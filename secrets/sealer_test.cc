@@ -19,7 +19,7 @@ AesSealer SealerOf(char fill) {
 TEST(AesSealer, OpensWhatItSealed) {
   const AesSealer sealer = SealerOf('k');
   for (const std::string& plain : {std::string(), std::string("s3cret"), std::string(100'000, 'x'),
-                                  std::string("\0\x01\xff", 3)}) {
+                                   std::string("\0\x01\xff", 3)}) {
     ORCH_ASSERT_OK_AND_ASSIGN(const std::string sealed, sealer.Seal(plain, 7));
     EXPECT_THAT(sealer.Open(sealed), IsOkAndHolds(plain));
     EXPECT_TRUE(plain.empty() || sealed.find(plain) == std::string::npos);

@@ -34,7 +34,7 @@ struct LeasedRun {
   int64_t run = 0;
   std::string task_id;
   v1::Lease lease;
-  std::vector<std::string> secrets;   // Values to scrub from lines.
+  std::vector<std::string> secrets;  // Values to scrub from lines.
 };
 
 // Dispatch, as the strand sees it: who has a free slot, and how to reach whoever holds a lease.

@@ -28,9 +28,8 @@ absl::Status NoRoom() {
 }
 
 absl::Status TooBusy(int64_t work_count_max) {
-  return absl::ResourceExhaustedError(
-      absl::StrCat("more than ", work_count_max,
-                   " events wait to be decided; make the same call again later"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "more than ", work_count_max, " events wait to be decided; make the same call again later"));
 }
 
 absl::Status Stopping() {
@@ -43,15 +42,15 @@ absl::Status NoExecution(std::string_view id) {
 }
 
 absl::Status AlreadyEnded(std::string_view id, std::string_view state) {
-  return absl::FailedPreconditionError(absl::StrCat("execution '", std::string(id),
-                                                    "' has already finished as ",
-                                                    std::string(state), "; there is nothing to kill"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("execution '", std::string(id), "' has already finished as ", std::string(state),
+                   "; there is nothing to kill"));
 }
 
 absl::Status Quarantined(std::string_view id) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("execution '", std::string(id),
-                   "' is quarantined because its rows cannot be read or stored; see the server's log"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "execution '", std::string(id),
+      "' is quarantined because its rows cannot be read or stored; see the server's log"));
 }
 
 absl::Status KeyConflict(std::string_view key) {

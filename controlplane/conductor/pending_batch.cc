@@ -39,8 +39,8 @@ void PendingBatch::Add(const std::string& execution_id, v1::Record record) {
     dirty.mails.push_back(mail);
     ++row_count_;
   }
-  // A record holds each changed row once, and the row is written once more beside it.
-  bytes_ += 2 * static_cast<int64_t>(record.ByteSizeLong());
+  // Records are most of a batch: rows that change several times are written once beside them.
+  bytes_ += static_cast<int64_t>(record.ByteSizeLong());
   *dirty.records.add_records() = std::move(record);
 }
 
@@ -63,8 +63,8 @@ void PendingBatch::AddFlowState(v1::FlowState state, std::vector<v1::FlowSlot> s
   if (flow_states_.insert_or_assign(key, std::move(state)).second) row_count_ += 2;
   const auto put = [&](v1::FlowSlot slot, bool there) {
     std::pair<std::string, std::string> name(key, slot.execution_id());
-    const bool is_new = slots_.insert_or_assign(std::move(name), std::pair(std::move(slot), there))
-                            .second;
+    const bool is_new =
+        slots_.insert_or_assign(std::move(name), std::pair(std::move(slot), there)).second;
     row_count_ += is_new ? 1 : 0;
   };
   for (v1::FlowSlot& slot : slots_gone) put(std::move(slot), false);

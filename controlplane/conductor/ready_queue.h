@@ -46,10 +46,10 @@ class ReadyQueue {
   int64_t Count(const std::string& queue, const std::string& type) const;
 
  private:
-  using Key = std::pair<std::string, std::string>;       // queue, type
-  using Member = std::pair<std::string, int64_t>;        // execution, run
+  using Key = std::pair<std::string, std::string>;  // queue, type
+  using Member = std::pair<std::string, int64_t>;   // execution, run
   struct Line {
-    std::deque<std::string> turns;                        // Executions with waiting runs.
+    std::deque<std::string> turns;  // Executions with waiting runs.
     absl::flat_hash_map<std::string, std::deque<int64_t>> runs;
   };
 

@@ -23,20 +23,21 @@ namespace v1 = ::orch::v1;
 
 // A start whose inputs have been resolved against the flow revision named here.
 struct CreateRequest {
-  std::string execution_id;            // Drawn by the caller (NewTimeId), so that a repeat is recognised.
-  bool may_repeat = false;             // An earlier call under this id may have been carried out, its answer
-                                       // lost: look first. A fresh id needs no look.
+  std::string execution_id;  // Drawn by the caller (NewTimeId), so that a repeat is recognised.
+  bool may_repeat = false;   // An earlier call under this id may have been carried out, its answer
+                             // lost: look first. A fresh id needs no look.
   std::string tenant = "main";
   std::string namespace_;
   std::string flow_id;
   int flow_revision = 0;
-  std::shared_ptr<const flow::Flow> flow;  // That revision, where the caller has it; else it is read.
-  std::string inputs_json;             // Object, "" when the flow has none.
-  std::vector<v1::Label> labels;       // The caller's.
+  std::shared_ptr<const flow::Flow>
+      flow;                       // That revision, where the caller has it; else it is read.
+  std::string inputs_json;        // Object, "" when the flow has none.
+  std::vector<v1::Label> labels;  // The caller's.
   std::optional<v1::Trigger> trigger;
   std::optional<absl::Time> schedule_at;
-  std::string idempotency_key;         // "" for none.
-  std::string request_digest;          // With the key: tells a repeat from a conflict.
+  std::string idempotency_key;  // "" for none.
+  std::string request_digest;   // With the key: tells a repeat from a conflict.
   std::string principal;
 };
 
@@ -48,7 +49,7 @@ struct Snapshot {
 
 struct Created {
   Snapshot snapshot;
-  bool repeated = false;               // The idempotency key had been used for the same request.
+  bool repeated = false;  // The idempotency key had been used for the same request.
 };
 
 class Requests {
@@ -69,9 +70,9 @@ class Requests {
 
 // Update tells what a committed batch changed about one execution.
 struct Update {
-  Snapshot snapshot;                   // As of this commit.
+  Snapshot snapshot;  // As of this commit.
   bool payload_changed = false;
-  std::vector<v1::TaskRun> runs;       // Those that changed.
+  std::vector<v1::TaskRun> runs;  // Those that changed.
   std::vector<v1::EngineLog> engine_logs;
   bool ended = false;
 };

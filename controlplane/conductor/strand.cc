@@ -83,8 +83,8 @@ void Strand::Process(Work work) {
 
 bool Strand::Step(const std::string& id, Live& live, const v1::Event& event) {
   const uint64_t seed = random_.Next();
-  engine::Step step = engine::Decide(live.execution, event, *live.flow, environment_,
-                                     store_clock_.Now(), seed);
+  engine::Step step =
+      engine::Decide(live.execution, event, *live.flow, environment_, store_clock_.Now(), seed);
   {
     MutexLock lock(&mutex_);
     ++counts_.steps;
@@ -205,8 +205,8 @@ void Strand::Fetch(const std::string& id, Live& live, engine::FetchFacts order) 
                   live.execution.head().flow_id(), id};
   AfterCommitOf([this, alive = alive_, id, place = std::move(place), order = std::move(order)] {
     facts_.Fetch(place, order.facts,
-                 [this, alive, id, run = order.run, facts = order.facts](
-                     std::vector<absl::StatusOr<expression::Value>> answers) {
+                 [this, alive, id, run = order.run,
+                  facts = order.facts](std::vector<absl::StatusOr<expression::Value>> answers) {
                    executor_.Post([this, alive, id, run, facts, answers = std::move(answers)] {
                      if (*alive) Fetched(id, run, facts, answers);
                    });

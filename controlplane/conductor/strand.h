@@ -49,10 +49,10 @@ namespace orch::conductor {
 class Strand final : public Requests, public Watch, public LeaseEvents {
  public:
   struct Options {
-    std::string owner;                               // This replica, unique for every process start.
-    absl::Duration shard_ttl = absl::Seconds(10);    // Ownership without a commit; > 0
-    int step_count_per_turn = 256;                   // Decisions before other work gets a turn.
-    int64_t work_count_max = 100'000;                // Waiting events; beyond, requests are refused.
+    std::string owner;                             // This replica, unique for every process start.
+    absl::Duration shard_ttl = absl::Seconds(10);  // Ownership without a commit; > 0
+    int step_count_per_turn = 256;                 // Decisions before other work gets a turn.
+    int64_t work_count_max = 100'000;              // Waiting events; beyond, requests are refused.
   };
 
   // What the strand has done, for metrics.
@@ -124,7 +124,7 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   struct Live {
     engine::Execution execution;
     std::shared_ptr<const flow::Flow> flow;
-    absl::flat_hash_map<int64_t, int> fetching;   // Runs whose facts are under way: how many orders.
+    absl::flat_hash_map<int64_t, int> fetching;  // Runs whose facts are under way: how many orders.
     bool ended = false;
   };
   struct Work {
@@ -188,7 +188,7 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   void Load(std::vector<store::Shard> shards);
   void AdoptLoaded(std::vector<Loaded> loaded);
   bool Owns(uint32_t bucket) const { return ShardOf(bucket) >= 0; }
-  int ShardOf(uint32_t bucket) const;   // -1: not ours.
+  int ShardOf(uint32_t bucket) const;  // -1: not ours.
   absl::Status CanTake() const;
   void CreateHere(CreateRequest request, std::function<void(absl::StatusOr<Created>)> done);
   void StartExecution(CreateRequest request, std::function<void(absl::StatusOr<Created>)> done);
@@ -237,9 +237,9 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   // Work that was handed to other executors asks it whether the strand is still there.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
-  bool ready_ = false;         // Shards are owned and loaded.
+  bool ready_ = false;  // Shards are owned and loaded.
   bool stopping_ = false;
-  bool no_room_ = false;       // The store refuses for lack of room or of a line.
+  bool no_room_ = false;  // The store refuses for lack of room or of a line.
   int64_t load_generation_ = 0;
   std::map<int, store::Shard> shards_;
   absl::flat_hash_map<std::string, std::unique_ptr<Live>> live_;
@@ -249,7 +249,8 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   PendingBatch pending_;
   std::optional<InFlight> in_flight_;
   int64_t batch_order_ = 0;
-  std::map<int, absl::Duration> kept_at_;   // Boot time at which a shard's ownership was last extended.
+  std::map<int, absl::Duration>
+      kept_at_;  // Boot time at which a shard's ownership was last extended.
   bool keep_due_ = false;
   ReadyQueue ready_queue_;
   std::map<std::pair<std::string, int64_t>, std::pair<std::string, std::string>> awaiting_render_;
@@ -259,10 +260,11 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   TimerId keep_timer_ = kNoTimer;
   TimerId retry_timer_ = kNoTimer;
   TimerId mail_timer_ = kNoTimer;
-  bool mail_under_way_ = false;   // A page is being read, or what it asked for is not durable yet.
-  bool mail_due_ = false;         // Somebody nudged meanwhile.
+  bool mail_under_way_ = false;  // A page is being read, or what it asked for is not durable yet.
+  bool mail_due_ = false;        // Somebody nudged meanwhile.
   bool mail_unreadable_ = false;
-  std::set<std::tuple<std::string, std::string, int64_t>> mails_kept_;  // Told once, and left there.
+  std::set<std::tuple<std::string, std::string, int64_t>>
+      mails_kept_;  // Told once, and left there.
   std::map<std::string, std::vector<std::function<void(absl::StatusOr<Created>)>>> keys_under_way_;
   std::deque<std::string> accepted_order_;
   absl::flat_hash_set<std::string> accepted_;

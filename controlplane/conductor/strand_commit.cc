@@ -77,24 +77,20 @@ void Strand::FinishEmpty() {
 }
 
 void Strand::SendBatch() {
-  store_.Commit(in_flight_->batch, [this, alive = alive_,
-                                    order = in_flight_->order](store::CommitResult result) {
-    executor_.Post([this, alive, order, result = std::move(result)] {
-      if (*alive) OnCommit(order, result);
-    });
-  });
+  store_.Commit(in_flight_->batch,
+                [this, alive = alive_, order = in_flight_->order](store::CommitResult result) {
+                  executor_.Post([this, alive, order, result = std::move(result)] {
+                    if (*alive) OnCommit(order, result);
+                  });
+                });
 }
 
 void Strand::OnCommit(int64_t order, store::CommitResult result) {
   if (!in_flight_.has_value() || in_flight_->order != order) return;  // Its memory was dropped.
   using Outcome = store::CommitResult::Outcome;
   switch (result.outcome) {
-    case Outcome::kCommitted:
-      Committed(result.now);
-      return;
-    case Outcome::kFenced:
-      Fenced(result.message);
-      return;
+    case Outcome::kCommitted: Committed(result.now); return;
+    case Outcome::kFenced: Fenced(result.message); return;
     case Outcome::kUnknown: {
       {
         MutexLock lock(&mutex_);
@@ -105,8 +101,7 @@ void Strand::OnCommit(int64_t order, store::CommitResult result) {
       Resolve();
       return;
     }
-    case Outcome::kRefused:
-      break;
+    case Outcome::kRefused: break;
   }
   {
     MutexLock lock(&mutex_);
@@ -114,9 +109,7 @@ void Strand::OnCommit(int64_t order, store::CommitResult result) {
   }
   switch (result.refusal) {
     case store::Refusal::kNone:
-    case store::Refusal::kConflict:
-      SendBatch();
-      return;
+    case store::Refusal::kConflict: SendBatch(); return;
     case store::Refusal::kNoRoom:
     case store::Refusal::kNoLine:
       if (!no_room_) {
@@ -130,35 +123,29 @@ void Strand::OnCommit(int64_t order, store::CommitResult result) {
         if (in_flight_.has_value()) SendBatch();
       });
       return;
-    case store::Refusal::kBadRow:
-      Quarantine(result.message);
-      return;
+    case store::Refusal::kBadRow: Quarantine(result.message); return;
   }
 }
 
 // Unknown is not failed: nothing is sent until the store has told what became of the batch.
 void Strand::Resolve() {
-  store_.Resolve(*in_flight_->batch, [this, alive = alive_,
-                                     order = in_flight_->order](store::Resolution resolution) {
-    executor_.Post([this, alive, order, resolution = std::move(resolution)] {
-      if (*alive) OnResolution(order, resolution);
-    });
-  });
+  store_.Resolve(*in_flight_->batch,
+                 [this, alive = alive_, order = in_flight_->order](store::Resolution resolution) {
+                   executor_.Post([this, alive, order, resolution = std::move(resolution)] {
+                     if (*alive) OnResolution(order, resolution);
+                   });
+                 });
 }
 
 void Strand::OnResolution(int64_t order, store::Resolution resolution) {
   if (!in_flight_.has_value() || in_flight_->order != order) return;
   using Outcome = store::Resolution::Outcome;
   switch (resolution.outcome) {
-    case Outcome::kCommitted:
-      Committed(resolution.now);
-      return;
+    case Outcome::kCommitted: Committed(resolution.now); return;
     case Outcome::kNotDone:
       SendBatch();  // The same batch under the same id.
       return;
-    case Outcome::kFenced:
-      Fenced(resolution.message);
-      return;
+    case Outcome::kFenced: Fenced(resolution.message); return;
     case Outcome::kUnavailable:
       no_room_ = true;
       retry_timer_ = executor_.PostAt(kRetryDelay, [this, alive = alive_] {
@@ -260,25 +247,26 @@ void Strand::Fenced(const std::string& why) {
 }
 
 void Strand::Quarantine(const std::string& why) {
-  background_.Post([this, alive = alive_, order = in_flight_->order, batch = in_flight_->batch, why] {
-    auto bad = store_.FindBadAggregates(*batch);
-    executor_.Post([this, alive, order, why, bad = std::move(bad)] {
-      if (!*alive || !in_flight_.has_value() || in_flight_->order != order) return;
-      if (bad.ok()) {
-        for (const std::string& id : *bad) {
-          quarantined_.insert(id);
-          Log(LogLevel::kError, "an execution cannot be stored and is quarantined",
-              {{"execution", id}, {"error", why}});
-        }
-      }
-      {
-        MutexLock lock(&mutex_);
-        counts_.quarantined = static_cast<int64_t>(quarantined_.size());
-      }
-      DropMemory(NotStored());
-      TakeShards();
-    });
-  });
+  background_.Post(
+      [this, alive = alive_, order = in_flight_->order, batch = in_flight_->batch, why] {
+        auto bad = store_.FindBadAggregates(*batch);
+        executor_.Post([this, alive, order, why, bad = std::move(bad)] {
+          if (!*alive || !in_flight_.has_value() || in_flight_->order != order) return;
+          if (bad.ok()) {
+            for (const std::string& id : *bad) {
+              quarantined_.insert(id);
+              Log(LogLevel::kError, "an execution cannot be stored and is quarantined",
+                  {{"execution", id}, {"error", why}});
+            }
+          }
+          {
+            MutexLock lock(&mutex_);
+            counts_.quarantined = static_cast<int64_t>(quarantined_.size());
+          }
+          DropMemory(NotStored());
+          TakeShards();
+        });
+      });
 }
 
 void Strand::DropMemory(const absl::Status& why) {

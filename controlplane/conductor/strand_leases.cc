@@ -232,8 +232,8 @@ void Strand::Ended(const std::string& session, const v1::Result& result,
   }
   const bool invalid = result.error().code() == kInvalidResult;
   Enqueue(held.execution_id, std::move(event),
-          [this, session, token = result.token(), killing, invalid,
-           why = result.error().message()](Live*, bool changed) {
+          [this, session, token = result.token(), killing, invalid, why = result.error().message()](
+              Live*, bool changed) {
             const bool accepted = changed && !killing;
             if (accepted) RememberAccepted(token);
             {
@@ -281,8 +281,8 @@ void Strand::FetchSecrets(const LeasedRun& lease, const v1::ExecutionHead& head)
   }
   if (facts.empty()) return;
   facts_.Fetch({head.tenant(), head.namespace_(), head.flow_id(), head.id()}, facts,
-               [this, alive = alive_, token = lease.token](
-                   std::vector<absl::StatusOr<expression::Value>> answers) {
+               [this, alive = alive_,
+                token = lease.token](std::vector<absl::StatusOr<expression::Value>> answers) {
                  std::vector<std::string> values;
                  for (const auto& answer : answers) {
                    if (answer.ok() && answer->is_string()) values.push_back(answer->AsString());

@@ -19,10 +19,8 @@ bool WillPass(const absl::Status& status) {
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kAborted:
-    case absl::StatusCode::kUnknown:
-      return true;
-    default:
-      return false;
+    case absl::StatusCode::kUnknown: return true;
+    default: return false;
   }
 }
 }  // namespace
@@ -77,8 +75,7 @@ void Strand::Load(std::vector<store::Shard> shards) {
     for (const store::Shard& shard : shards) {
       std::string after;
       while (failed.ok()) {
-        auto heads =
-            store_.LiveHeads(shard.bucket_first, shard.bucket_last, after, kLoadPageSize);
+        auto heads = store_.LiveHeads(shard.bucket_first, shard.bucket_last, after, kLoadPageSize);
         if (!heads.ok()) {
           failed = heads.status();
           break;
@@ -93,8 +90,8 @@ void Strand::Load(std::vector<store::Shard> shards) {
             bad.push_back({head.id(), rows.status()});
             continue;
           }
-          auto flow = flows_.Get(head.tenant(), head.namespace_(), head.flow_id(),
-                                 head.flow_revision());
+          auto flow =
+              flows_.Get(head.tenant(), head.namespace_(), head.flow_id(), head.flow_revision());
           if (!flow.ok() && WillPass(flow.status())) {
             failed = flow.status();
             break;
@@ -218,9 +215,9 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
   const auto known = live_.find(request.execution_id);
   if (known != live_.end()) {  // The same call told twice.
     const engine::Execution& execution = known->second->execution;
-    AfterCommitOf([done, created = Created{{execution.head(), execution.payload()}, true}] {
-      done(created);
-    }, [done](const absl::Status& why) { done(why); });
+    AfterCommitOf(
+        [done, created = Created{{execution.head(), execution.payload()}, true}] { done(created); },
+        [done](const absl::Status& why) { done(why); });
     SchedulePump();
     return;
   }
@@ -230,9 +227,8 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
       const std::string key = request.tenant + "\n" + request.idempotency_key;
       const auto [waiting, is_first] = keys_under_way_.try_emplace(key);
       if (!is_first) {
-        waiting->second.push_back([this, request, done](absl::StatusOr<Created>) {
-          CreateHere(request, done);
-        });
+        waiting->second.push_back(
+            [this, request, done](absl::StatusOr<Created>) { CreateHere(request, done); });
         return;
       }
       done = [this, alive = alive_, key, done](absl::StatusOr<Created> answer) {
@@ -277,8 +273,8 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
           }
         }
       } else if (request.flow == nullptr) {
-        auto flow = flows_.Get(request.tenant, request.namespace_, request.flow_id,
-                               request.flow_revision);
+        auto flow =
+            flows_.Get(request.tenant, request.namespace_, request.flow_id, request.flow_revision);
         if (flow.ok()) {
           request.flow = *std::move(flow);
         } else {
@@ -288,8 +284,7 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
       executor_.Post([this, alive, request = std::move(request), done = std::move(done),
                       answer = std::move(answer)]() mutable {
         if (!*alive) return;
-        const bool undecided =
-            !answer.ok() && answer.status().code() == absl::StatusCode::kUnknown;
+        const bool undecided = !answer.ok() && answer.status().code() == absl::StatusCode::kUnknown;
         if (!undecided) {
           done(answer);
           return;
@@ -391,8 +386,7 @@ void Strand::KillHere(std::string execution_id, bool cascade, std::string princi
                                                                  : head.status());
         return;
       }
-      done(head->live() ? NotReady()
-                        : AlreadyEnded(execution_id, v1::State_Name(head->state())));
+      done(head->live() ? NotReady() : AlreadyEnded(execution_id, v1::State_Name(head->state())));
     });
     return;
   }

@@ -68,28 +68,28 @@ void Strand::ReadMail() {
   }
   // What was kept is read as well, and must not stand in the way of the rest.
   const int limit = kMailPageSize + static_cast<int>(mails_kept_.size());
-  background_.Post([this, alive = alive_, generation = load_generation_, limit,
-                    ranges = std::move(ranges)] {
-    auto page = std::make_shared<MailPage>();
-    for (const auto& [first, last] : ranges) {
-      auto mails = store_.Mails(first, last, limit);
-      if (!mails.ok()) {
-        page->failed = mails.status();
-        break;
-      }
-      page->full = page->full || static_cast<int>(mails->size()) >= limit;
-      for (v1::Mail& mail : *mails) page->mails.push_back(std::move(mail));
-    }
-    for (const v1::Mail& mail : page->mails) {
-      const auto flow = FlowOf(mail.receiver());
-      if (!flow || !IsForFlow(mail.event()) || page->flows.contains(mail.receiver())) continue;
-      page->flows.emplace(mail.receiver(),
-                          store_.LoadFlowState(flow->tenant, flow->namespace_, flow->flow_id));
-    }
-    executor_.Post([this, alive, generation, page] {
-      if (*alive && generation == load_generation_ && !stopping_) TakeMail(*page);
-    });
-  });
+  background_.Post(
+      [this, alive = alive_, generation = load_generation_, limit, ranges = std::move(ranges)] {
+        auto page = std::make_shared<MailPage>();
+        for (const auto& [first, last] : ranges) {
+          auto mails = store_.Mails(first, last, limit);
+          if (!mails.ok()) {
+            page->failed = mails.status();
+            break;
+          }
+          page->full = page->full || static_cast<int>(mails->size()) >= limit;
+          for (v1::Mail& mail : *mails) page->mails.push_back(std::move(mail));
+        }
+        for (const v1::Mail& mail : page->mails) {
+          const auto flow = FlowOf(mail.receiver());
+          if (!flow || !IsForFlow(mail.event()) || page->flows.contains(mail.receiver())) continue;
+          page->flows.emplace(mail.receiver(),
+                              store_.LoadFlowState(flow->tenant, flow->namespace_, flow->flow_id));
+        }
+        executor_.Post([this, alive, generation, page] {
+          if (*alive && generation == load_generation_ && !stopping_) TakeMail(*page);
+        });
+      });
 }
 
 void Strand::TakeMail(const MailPage& page) {
@@ -150,8 +150,8 @@ Strand::Delivery Strand::Deliver(const v1::Mail& mail, const MailPage& page,
                                                                 name->flow_id))
                .first;
   }
-  engine::FlowStep step = engine::DecideFlow(flow->second, mail.event(), store_clock_.Now(),
-                                             random_.Next());
+  engine::FlowStep step =
+      engine::DecideFlow(flow->second, mail.event(), store_clock_.Now(), random_.Next());
   if (step.changed) {
     flow->second.Apply(step.record);
     const v1::Changes& changes = step.record.changes();

@@ -141,8 +141,9 @@ class StrandMailTest : public testing::Test {
   NoFacts facts_;
   engine::Environment environment_;
   std::vector<store::Batch> batches_;
-  Strand strand_{{.owner = "replica"}, clock_,   random_, executor_, executor_,
-                 store_,               flows_,   facts_,  environment_};
+  Strand strand_{
+      {.owner = "replica"}, clock_, random_, executor_, executor_, store_, flows_, facts_,
+      environment_};
 };
 
 TEST_F(StrandMailTest, MailThatWaitedIsReadWithTheShards) {
@@ -183,11 +184,12 @@ TEST_F(StrandMailTest, MailIsDecidedInOrderAndGoesInTheBatchOfWhatItChanged) {
   // The shards of both flows are claimed.
   const auto shards = *simulated_.TakeShards("replica", absl::Seconds(10));
   for (const v1::FlowState& state : batches_[0].rows.flow_states) {
-    EXPECT_TRUE(std::any_of(
-        batches_[0].claims.begin(), batches_[0].claims.end(), [&](const store::ShardClaim& claim) {
-          const store::Shard& shard = shards[static_cast<size_t>(claim.shard)];
-          return state.bucket() >= shard.bucket_first && state.bucket() <= shard.bucket_last;
-        }))
+    EXPECT_TRUE(std::any_of(batches_[0].claims.begin(), batches_[0].claims.end(),
+                            [&](const store::ShardClaim& claim) {
+                              const store::Shard& shard = shards[static_cast<size_t>(claim.shard)];
+                              return state.bucket() >= shard.bucket_first &&
+                                     state.bucket() <= shard.bucket_last;
+                            }))
         << state.flow_id();
   }
   // Folding what was recorded gives what is stored.
@@ -247,13 +249,12 @@ TEST_F(StrandMailTest, APageIsReadAfterAnotherWithoutAPause) {
 
 TEST_F(StrandMailTest, WhateverBecomesOfTheCommitMailIsDecidedOnce) {
   Start();
-  const std::vector<CommitFault> faults = {
-      {CommitFault::Kind::kSlow},
-      {CommitFault::Kind::kRefused, store::Refusal::kConflict},
-      {CommitFault::Kind::kRefused, store::Refusal::kNoLine},
-      {CommitFault::Kind::kUnknownDone},
-      {CommitFault::Kind::kUnknownNotDone},
-      {CommitFault::Kind::kUnknownUnderWay}};
+  const std::vector<CommitFault> faults = {{CommitFault::Kind::kSlow},
+                                           {CommitFault::Kind::kRefused, store::Refusal::kConflict},
+                                           {CommitFault::Kind::kRefused, store::Refusal::kNoLine},
+                                           {CommitFault::Kind::kUnknownDone},
+                                           {CommitFault::Kind::kUnknownNotDone},
+                                           {CommitFault::Kind::kUnknownUnderWay}};
   int revision = 0;
   for (const CommitFault& fault : faults) {
     SCOPED_TRACE(static_cast<int>(fault.kind));

@@ -27,7 +27,7 @@ class AttemptFiles {
  public:
   class Writer {
    public:
-    virtual ~Writer() = default;   // Without Finish nothing is visible.
+    virtual ~Writer() = default;  // Without Finish nothing is visible.
     virtual absl::Status Append(std::string_view data) = 0;
     // Makes the file durable and visible; answers its URI.
     virtual absl::StatusOr<std::string> Finish() = 0;
@@ -46,8 +46,7 @@ class AttemptFiles {
   //   kNotFound           there is no such file.
   //   kPermissionDenied   the owner's flow may not read it.
   virtual absl::StatusOr<std::unique_ptr<Reader>> Open(const FileOwner& owner,
-                                                       const std::string& uri,
-                                                       int64_t offset) = 0;
+                                                       const std::string& uri, int64_t offset) = 0;
 };
 
 }  // namespace orch::dispatch

@@ -56,7 +56,7 @@ void Dispatch::OnClosed(int64_t connection) {
   if (session == nullptr || session->connection != connection) return;
   session->line = nullptr;
   session->credit_slots = 0;
-  session->assigns.clear();   // Their leases stand; the worker will not name them, and they return.
+  session->assigns.clear();  // Their leases stand; the worker will not name them, and they return.
   session->acks.clear();
   session->log_acks.clear();
   Log(LogLevel::kInfo, "a worker's line was cut",
@@ -98,12 +98,8 @@ void Dispatch::OnMessage(int64_t connection, const v1::WorkerMessage& message) {
   }
   session->heard_at = clock_.Boottime();
   switch (message.message_case()) {
-    case v1::WorkerMessage::kCredit:
-      HandleCredit(*session, message.credit());
-      break;
-    case v1::WorkerMessage::kProgress:
-      HandleProgress(*session, message.progress());
-      break;
+    case v1::WorkerMessage::kCredit: HandleCredit(*session, message.credit()); break;
+    case v1::WorkerMessage::kProgress: HandleProgress(*session, message.progress()); break;
     case v1::WorkerMessage::kResults:
       for (const v1::Result& result : message.results().results()) HandleResult(*session, result);
       break;
@@ -114,12 +110,9 @@ void Dispatch::OnMessage(int64_t connection, const v1::WorkerMessage& message) {
       session->draining = true;
       session->credit_slots = 0;
       break;
-    case v1::WorkerMessage::kCatalog:
-      HandleCatalog(message.catalog());
-      break;
+    case v1::WorkerMessage::kCatalog: HandleCatalog(message.catalog()); break;
     case v1::WorkerMessage::kPong:
-    case v1::WorkerMessage::kUnsupported:
-      break;
+    case v1::WorkerMessage::kUnsupported: break;
     case v1::WorkerMessage::kTriggerEvent:
       Unsupported(*session, "TriggerEvent", "this server runs no realtime triggers");
       break;
@@ -209,8 +202,7 @@ void Dispatch::HandleHello(int64_t connection, const v1::Hello& hello) {
   session->assigns.clear();
   session->acks.clear();
   session->log_acks.clear();
-  session->offline =
-      std::min(absl::Microseconds(hello.offline().micros()), options_.offline_max);
+  session->offline = std::min(absl::Microseconds(hello.offline().micros()), options_.offline_max);
   session_by_connection_[connection] = session->id;
 
   v1::ControlMessage answer;
@@ -242,8 +234,7 @@ void Dispatch::HandleHello(int64_t connection, const v1::Hello& hello) {
 v1::Verdict::Word Dispatch::JudgeHeld(Session& session, const v1::HeldLease& held) {
   using Standing = conductor::LeaseEvents::Standing;
   switch (events_.Judge(held.token())) {
-    case Standing::kNotYet:
-      return v1::Verdict::NOT_YET;
+    case Standing::kNotYet: return v1::Verdict::NOT_YET;
     case Standing::kHeld:
       return book_.Adopt(held.token(), session.id, clock_.Boottime()) ? v1::Verdict::CONTINUE
                                                                       : v1::Verdict::STOP;
@@ -251,8 +242,7 @@ v1::Verdict::Word Dispatch::JudgeHeld(Session& session, const v1::HeldLease& hel
       // The verdict is the stop; nothing will be heard of it any more.
       events_.Returned(held.token(), /*begun=*/true, "killed");
       return v1::Verdict::STOP;
-    case Standing::kEnded:
-      return v1::Verdict::STOP;
+    case Standing::kEnded: return v1::Verdict::STOP;
   }
   return v1::Verdict::STOP;
 }
@@ -281,7 +271,8 @@ void Dispatch::JudgeSession(Session& session, bool tell) {
 void Dispatch::ReturnUnnamed(Session& session) {
   for (const v1::LeaseToken& token : book_.OfWorker(session.worker_id)) {
     const LeaseBook::Entry* entry = book_.Find(token);
-    if (entry == nullptr || (entry->session == session.id && entry->renewed_at >= session.heard_at)) {
+    if (entry == nullptr ||
+        (entry->session == session.id && entry->renewed_at >= session.heard_at)) {
       continue;
     }
     events_.Returned(token, entry->confirmed, "the worker came back without it");
@@ -292,7 +283,8 @@ void Dispatch::WantSchemas(Session& session) {
   if (!hooks_.knows_schema) return;
   v1::ControlMessage wanted;
   for (const v1::TypeOffer& offer : session.hello.types()) {
-    if (!offer.schema_digest().empty() && !hooks_.knows_schema(offer.type(), offer.schema_digest())) {
+    if (!offer.schema_digest().empty() &&
+        !hooks_.knows_schema(offer.type(), offer.schema_digest())) {
       wanted.mutable_schema_wanted()->add_digests(offer.schema_digest());
     }
   }
@@ -394,8 +386,8 @@ void Dispatch::Stop(const std::string& session_id, const v1::LeaseToken& token,
   session->line->Send(std::move(message));
 }
 
-void Dispatch::Ack(const std::string& session_id, const v1::LeaseToken& token,
-                   v1::Ack::Word word, const std::string& reason) {
+void Dispatch::Ack(const std::string& session_id, const v1::LeaseToken& token, v1::Ack::Word word,
+                   const std::string& reason) {
   Session* session = FindSession(session_id);
   if (session == nullptr || session->line == nullptr) return;  // Told again, answered again.
   v1::Ack ack;
@@ -479,25 +471,24 @@ void Dispatch::HandleResult(Session& session, const v1::Result& result) {
   }
   if (!result.outputs_uri().empty() && hooks_.read_outputs &&
       events_.Judge(result.token()) == conductor::LeaseEvents::Standing::kHeld) {
-    hooks_.read_outputs(
-        result.outputs_uri(),
-        [this, alive = alive_, id = session.id, result](absl::StatusOr<std::string> outputs) {
-          executor_.Post([this, alive, id, result, outputs = std::move(outputs)]() mutable {
-            if (!*alive) return;
-            v1::Result whole = result;
-            if (outputs.ok() && expression::ParseJson(*outputs).ok()) {
-              whole.mutable_outputs()->set_utf8(*std::move(outputs));
-            } else {
-              whole.set_state(v1::FAILED);
-              whole.mutable_error()->set_code(kInvalidResult);
-              whole.mutable_error()->set_message(
-                  outputs.ok() ? "the outputs' file holds no JSON object"
-                               : "the outputs' file cannot be read: " +
-                                     std::string(outputs.status().message()));
-            }
-            events_.Ended(id, whole, logs_.Secrets(whole.token()));
-          });
-        });
+    hooks_.read_outputs(result.outputs_uri(), [this, alive = alive_, id = session.id,
+                                               result](absl::StatusOr<std::string> outputs) {
+      executor_.Post([this, alive, id, result, outputs = std::move(outputs)]() mutable {
+        if (!*alive) return;
+        v1::Result whole = result;
+        if (outputs.ok() && expression::ParseJson(*outputs).ok()) {
+          whole.mutable_outputs()->set_utf8(*std::move(outputs));
+        } else {
+          whole.set_state(v1::FAILED);
+          whole.mutable_error()->set_code(kInvalidResult);
+          whole.mutable_error()->set_message(outputs.ok()
+                                                 ? "the outputs' file holds no JSON object"
+                                                 : "the outputs' file cannot be read: " +
+                                                       std::string(outputs.status().message()));
+        }
+        events_.Ended(id, whole, logs_.Secrets(whole.token()));
+      });
+    });
     return;
   }
   const std::string& outputs = result.outputs().utf8();
@@ -543,9 +534,8 @@ void Dispatch::HandleRenewal(Session& session, const v1::Renewal& renewal) {
   answer.mutable_renewal_answer()->set_number(renewal.number());
   if (events_.CanJudge() && session.judged && renewal.held_size() <= kRenewalCountMax) {
     std::vector<v1::LeaseToken> left_out;
-    const std::vector<v1::LeaseToken> unknown =
-        book_.Renew(session.id, {renewal.held().begin(), renewal.held().end()},
-                    clock_.Boottime(), &left_out);
+    const std::vector<v1::LeaseToken> unknown = book_.Renew(
+        session.id, {renewal.held().begin(), renewal.held().end()}, clock_.Boottime(), &left_out);
     for (const v1::LeaseToken& token : unknown) {
       *answer.mutable_renewal_answer()->add_ended() = token;
     }

@@ -46,12 +46,12 @@ struct DispatchHooks {
 class Dispatch final : public conductor::Dispatcher {
  public:
   struct Options {
-    absl::Duration lease_ttl = absl::Seconds(30);      // > 0
-    absl::Duration offline_max = absl::Hours(24);      // What a worker may ask for.
+    absl::Duration lease_ttl = absl::Seconds(30);  // > 0
+    absl::Duration offline_max = absl::Hours(24);  // What a worker may ask for.
     absl::Duration tick = absl::Seconds(1);
     int assigns_per_message = 200;
     int64_t message_bytes_max = 900 * 1024;
-    int64_t output_bytes_max = 256 * 1024;             // In a message; larger ones come as files.
+    int64_t output_bytes_max = 256 * 1024;  // In a message; larger ones come as files.
     int session_count_max = 10'000;
   };
 
@@ -66,7 +66,7 @@ class Dispatch final : public conductor::Dispatcher {
     std::vector<std::string> types;
     int slots = 0;
     int64_t leases = 0;
-    int free = 0;   // Slots that could be used now.
+    int free = 0;  // Slots that could be used now.
     bool connected = false;
     bool draining = false;
     absl::Duration silent_for;
@@ -90,7 +90,8 @@ class Dispatch final : public conductor::Dispatcher {
   const conductor::LeasedRun* FindLease(const v1::LeaseToken& token) const;
 
   // conductor::Dispatcher
-  std::optional<conductor::Slot> Reserve(const std::string& queue, const std::string& type) override;
+  std::optional<conductor::Slot> Reserve(const std::string& queue,
+                                         const std::string& type) override;
   void Cancel(const conductor::Slot& slot) override;
   void Grant(const conductor::Slot& slot, const conductor::LeasedRun& lease) override;
   void Assign(const std::string& session, v1::Assign assign) override;
@@ -111,23 +112,23 @@ class Dispatch final : public conductor::Dispatcher {
     v1::Hello hello;
     std::set<std::string> types;
     std::set<std::string> queues;
-    Line* line = nullptr;            // nullptr while it is cut.
+    Line* line = nullptr;  // nullptr while it is cut.
     int64_t connection = 0;
     absl::Duration offline;
     absl::Duration heard_at;
     bool draining = false;
-    int credit_slots = 0;            // As last told,
-    int64_t credit_received = 0;     // with what it had received by then.
-    int64_t sent = 0;                // Assigns sent in this session.
-    bool credited = false;        // A credit has come on this line.
-    int64_t sent_at_renewal = 0;  // `sent` when the last renewal was answered,
-    int64_t arrived_by_now = 0;   // and when the one before it was.
-    int reserved = 0;                // Reserved or granted, and not yet sent.
-    std::vector<v1::Assign> assigns; // For the next flush.
+    int credit_slots = 0;             // As last told,
+    int64_t credit_received = 0;      // with what it had received by then.
+    int64_t sent = 0;                 // Assigns sent in this session.
+    bool credited = false;            // A credit has come on this line.
+    int64_t sent_at_renewal = 0;      // `sent` when the last renewal was answered,
+    int64_t arrived_by_now = 0;       // and when the one before it was.
+    int reserved = 0;                 // Reserved or granted, and not yet sent.
+    std::vector<v1::Assign> assigns;  // For the next flush.
     std::vector<v1::Ack> acks;
     std::vector<v1::LogAck> log_acks;
-    std::vector<v1::Result> results_waiting;   // Until leases can be judged.
-    bool judged = true;              // Its held leases have had their verdicts.
+    std::vector<v1::Result> results_waiting;  // Until leases can be judged.
+    bool judged = true;                       // Its held leases have had their verdicts.
   };
 
   Session* SessionOf(int64_t connection);
@@ -161,11 +162,11 @@ class Dispatch final : public conductor::Dispatcher {
   DispatchHooks hooks_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   int64_t next_connection_ = 1;
-  std::map<int64_t, Line*> lines_;                  // Connections without Hello yet, and with.
+  std::map<int64_t, Line*> lines_;  // Connections without Hello yet, and with.
   std::map<int64_t, std::string> session_by_connection_;
   std::map<std::string, std::unique_ptr<Session>> sessions_;
-  std::map<std::string, std::vector<std::string>> by_queue_;   // Sessions that serve a queue.
-  std::map<std::string, size_t> cursor_;                       // Whose turn it is in a queue.
+  std::map<std::string, std::vector<std::string>> by_queue_;  // Sessions that serve a queue.
+  std::map<std::string, size_t> cursor_;                      // Whose turn it is in a queue.
   LeaseBook book_;
   bool flush_posted_ = false;
   TimerId tick_timer_ = kNoTimer;

@@ -13,8 +13,7 @@ namespace {
 constexpr size_t kChunkBytes = 256 * 1024;
 
 grpc::Status ToGrpc(const absl::Status& status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      std::string(status.message()));
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
 }
 
 grpc::Status NoLease() {
@@ -66,7 +65,10 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadMessage> {
  public:
   UploadReactor(int64_t bytes_max, Dispatch& dispatch, Executor& executor, AttemptFiles& files,
                 v1::UploadAnswer* answer)
-      : bytes_max_(bytes_max), dispatch_(dispatch), executor_(executor), files_(files),
+      : bytes_max_(bytes_max),
+        dispatch_(dispatch),
+        executor_(executor),
+        files_(files),
         answer_(answer) {
     StartRead(&message_);
   }
@@ -217,8 +219,8 @@ class DownloadReactor final : public grpc::ServerWriteReactor<v1::FileChunk> {
 
 }  // namespace
 
-grpc::ServerReadReactor<v1::UploadMessage>* FileServiceImpl::Upload(
-    grpc::CallbackServerContext*, v1::UploadAnswer* answer) {
+grpc::ServerReadReactor<v1::UploadMessage>* FileServiceImpl::Upload(grpc::CallbackServerContext*,
+                                                                    v1::UploadAnswer* answer) {
   return new UploadReactor(options_.file_bytes_max, dispatch_, executor_, files_, answer);
 }
 

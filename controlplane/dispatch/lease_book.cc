@@ -78,8 +78,7 @@ const LeaseBook::Entry* LeaseBook::Find(const v1::LeaseToken& token) const {
   return found == entries_.end() ? nullptr : &found->second;
 }
 
-bool LeaseBook::Adopt(const v1::LeaseToken& token, const std::string& session,
-                      absl::Duration now) {
+bool LeaseBook::Adopt(const v1::LeaseToken& token, const std::string& session, absl::Duration now) {
   const std::string key = KeyOf(token);
   const auto found = entries_.find(key);
   if (found == entries_.end()) return false;

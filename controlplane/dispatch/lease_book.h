@@ -30,18 +30,18 @@ class LeaseBook {
  public:
   struct Entry {
     conductor::LeasedRun lease;
-    std::string session;            // "" until somebody presents it after a takeover.
+    std::string session;  // "" until somebody presents it after a takeover.
     std::string worker_id;
-    absl::Duration expires_at;      // Boot time.
+    absl::Duration expires_at;  // Boot time.
     absl::Duration renewed_at;
     absl::Duration times_out_at = absl::InfiniteDuration();  // Its timeout and 5 s.
-    bool sent = false;              // Its Assign has left.
-    bool confirmed = false;         // A renewal, or a Hello, has named it.
-    int missing_count = 0;          // Renewals in a row that left it out.
+    bool sent = false;                                       // Its Assign has left.
+    bool confirmed = false;                                  // A renewal, or a Hello, has named it.
+    int missing_count = 0;                                   // Renewals in a row that left it out.
   };
 
-  void Grant(const std::string& session, const std::string& worker_id,
-             conductor::LeasedRun lease, absl::Duration now);
+  void Grant(const std::string& session, const std::string& worker_id, conductor::LeasedRun lease,
+             absl::Duration now);
   // Each lease with a full new term; all count as confirmed, since nobody knows better.
   void Load(const std::vector<conductor::LeasedRun>& leases, absl::Duration now);
   Entry* Find(const v1::LeaseToken& token);

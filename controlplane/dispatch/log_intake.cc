@@ -47,8 +47,8 @@ store::LogChunkRow ChunkOf(const std::string& execution_id, const std::string& t
 }
 }  // namespace
 
-LogIntake::LogIntake(Options options, Executor& executor, Executor& background,
-                     store::Store& store, Ack ack, Listener listener)
+LogIntake::LogIntake(Options options, Executor& executor, Executor& background, store::Store& store,
+                     Ack ack, Listener listener)
     : options_(options),
       executor_(executor),
       background_(background),
@@ -297,19 +297,19 @@ void LogIntake::Stored(const absl::Status& status, std::vector<store::LogChunkRo
     // Nothing was acknowledged: the same chunks again until the store takes them.
     Log(LogLevel::kWarning, "log lines could not be stored; trying each second",
         {{"chunks", chunks.size()}, {"error", std::string(status.message())}});
-    executor_.PostAt(kRetryDelay, [this, alive = alive_, chunks = std::move(chunks),
-                                   lines = std::move(lines),
-                                   sessions = std::move(sessions)]() mutable {
-      if (!*alive) return;
-      background_.Post([this, alive, chunks = std::move(chunks), lines = std::move(lines),
-                        sessions = std::move(sessions)]() mutable {
-        const absl::Status again = store_.AppendLogs(chunks);
-        executor_.Post([this, alive, again, chunks = std::move(chunks), lines = std::move(lines),
-                        sessions = std::move(sessions)]() mutable {
-          if (*alive) Stored(again, std::move(chunks), std::move(lines), std::move(sessions));
+    executor_.PostAt(
+        kRetryDelay, [this, alive = alive_, chunks = std::move(chunks), lines = std::move(lines),
+                      sessions = std::move(sessions)]() mutable {
+          if (!*alive) return;
+          background_.Post([this, alive, chunks = std::move(chunks), lines = std::move(lines),
+                            sessions = std::move(sessions)]() mutable {
+            const absl::Status again = store_.AppendLogs(chunks);
+            executor_.Post([this, alive, again, chunks = std::move(chunks),
+                            lines = std::move(lines), sessions = std::move(sessions)]() mutable {
+              if (*alive) Stored(again, std::move(chunks), std::move(lines), std::move(sessions));
+            });
+          });
         });
-      });
-    });
     return;
   }
   storing_ = false;

@@ -67,10 +67,10 @@ class LogIntake {
     std::string session;
     std::vector<std::string> secrets;
     std::unique_ptr<secrets::Scrubber> scrubber;
-    bool known = true;            // What is stored of it is known.
-    bool secrets_due = false;     // Its secrets are being fetched.
-    bool closed = false;          // A newer attempt has begun.
-    int64_t taken_line = 0;       // Stored, on its way, or buffered.
+    bool known = true;         // What is stored of it is known.
+    bool secrets_due = false;  // Its secrets are being fetched.
+    bool closed = false;       // A newer attempt has begun.
+    int64_t taken_line = 0;    // Stored, on its way, or buffered.
     v1::LogLines buffer;
     int64_t buffer_bytes = 0;
     std::vector<std::pair<std::string, v1::LogLines>> held;  // Until known and scrubbed.
@@ -95,7 +95,7 @@ class LogIntake {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   absl::flat_hash_map<std::string, std::unique_ptr<Attempt>> attempts_;
   std::deque<std::string> order_;
-  absl::flat_hash_map<std::string, std::string> newest_;   // Run key -> attempt key.
+  absl::flat_hash_map<std::string, std::string> newest_;  // Run key -> attempt key.
   std::vector<std::string> dirty_;
   std::vector<store::MetricRow> metrics_;
   TimerId timer_ = kNoTimer;

@@ -114,15 +114,15 @@ class SessionReactor final : public grpc::ServerBidiReactor<v1::WorkerMessage, v
 
   Dispatch& dispatch_;
   Executor& executor_;
-  int64_t connection_ = 0;   // On the strand,
-  bool open_ = true;         // as is this.
+  int64_t connection_ = 0;  // On the strand,
+  bool open_ = true;        // as is this.
   v1::WorkerMessage incoming_;
   Mutex mutex_;
   std::deque<v1::ControlMessage> queue_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  bool reading_ ABSL_GUARDED_BY(mutex_) = true;   // A read, or the message it gave, is under way.
+  bool reading_ ABSL_GUARDED_BY(mutex_) = true;  // A read, or the message it gave, is under way.
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
   bool released_ ABSL_GUARDED_BY(mutex_) = false;
 };

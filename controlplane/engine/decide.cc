@@ -59,7 +59,8 @@ Step Decide(const Execution& execution, const v1::Event& event, const flow::Flow
   if (step.changed) {
     const bool was_owed = execution.head().continue_due();
     step.continue_due = draft->head().continue_due() && (!was_owed || event.has_continue_());
-    step.ended = !draft->head().live() && (execution.head().live() || execution.head().id().empty());
+    step.ended =
+        !draft->head().live() && (execution.head().live() || execution.head().id().empty());
     *record.mutable_changes() = draft->TakeChanges(record.number());
   }
   return step;

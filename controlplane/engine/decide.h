@@ -28,9 +28,11 @@ inline constexpr int kEngineVersion = 1;
 inline constexpr int kSliceInlineTaskCount = 256;
 inline constexpr int kSliceRunCount = 256;
 inline constexpr int64_t kSliceBytes = 256 * 1024;
-inline constexpr int64_t kUnleasedChildCountMax = 1000;  // Created and not yet leased, per container.
-inline constexpr int kLostCountMax = 2;                   // Forgiven; the third loss fails the run.
-inline constexpr int64_t kInlineOutputBytesMax = 1024;    // Beyond it outputs have a row of their own.
+inline constexpr int64_t kUnleasedChildCountMax =
+    1000;                                // Created and not yet leased, per container.
+inline constexpr int kLostCountMax = 2;  // Forgiven; the third loss fails the run.
+inline constexpr int64_t kInlineOutputBytesMax =
+    1024;  // Beyond it outputs have a row of their own.
 inline constexpr int64_t kOutputBytesMax = 16 * 1024 * 1024;
 
 // Seals and opens secret values: AES-256-GCM under the server's key, the nonce drawn from `seed`.
@@ -47,8 +49,8 @@ struct Environment {
   const expression::Renderer* renderer = nullptr;
   const flow::TaskTypes* types = nullptr;
   const Sealer* sealer = nullptr;
-  expression::Value envs;      // Map
-  expression::Value globals;   // Map
+  expression::Value envs;     // Map
+  expression::Value globals;  // Map
   bool recursive_rendering = false;
 };
 
@@ -58,8 +60,8 @@ struct Step {
   v1::Record record;
   std::vector<Effect> effects;
   bool changed = false;
-  bool continue_due = false;   // A Continue event is owed that no earlier step asked for.
-  bool ended = false;          // The execution became terminal in this step.
+  bool continue_due = false;  // A Continue event is owed that no earlier step asked for.
+  bool ended = false;         // The execution became terminal in this step.
 };
 
 // One event happens to `execution`. An event about a superseded attempt, an older generation or an ended run
@@ -77,8 +79,9 @@ std::vector<Effect> StandingOrders(const Execution& execution, const flow::Flow&
 
 // A task's finished properties for its worker.
 struct RenderedTask {
-  std::string type;                        // Canonical.
-  std::string config;                      // JSON object: the task's own properties, rendered; late fields hold markers.
+  std::string type;  // Canonical.
+  std::string
+      config;  // JSON object: the task's own properties, rendered; late fields hold markers.
   std::string marker_nonce;
   std::vector<std::string> secret_names;
   std::vector<std::string> secret_values;  // To scrub.

@@ -39,7 +39,8 @@ const v1::TaskRun* Draft::FindRun(int64_t number) const {
 
 const v1::TaskRun* Draft::FindRun(std::string_view task_id, int64_t parent,
                                   std::string_view value) const {
-  if (const v1::TaskRun* run = base_->FindRun(task_id, parent, value)) return FindRun(run->number());
+  if (const v1::TaskRun* run = base_->FindRun(task_id, parent, value))
+    return FindRun(run->number());
   if (created_by_key_.empty()) return nullptr;
   const auto found = created_by_key_.find(RunKeyHash(task_id, parent, value));
   if (found == created_by_key_.end()) return nullptr;

@@ -42,7 +42,8 @@ class Draft {
 
   int64_t run_count() const { return base_->run_count() + created_count_; }
   const v1::TaskRun* FindRun(int64_t number) const;
-  const v1::TaskRun* FindRun(std::string_view task_id, int64_t parent, std::string_view value) const;
+  const v1::TaskRun* FindRun(std::string_view task_id, int64_t parent,
+                             std::string_view value) const;
   v1::TaskRun& MutableRun(int64_t number);  // `number` must exist.
   // A new run with its identity and number filled in.
   v1::TaskRun& NewRun(std::string_view task_id, int64_t parent, std::string_view value,
@@ -54,7 +55,8 @@ class Draft {
   std::vector<std::string> TasksSeen() const;
 
   const v1::TaskRunPayload* FindRunPayload(int64_t number, v1::TaskRunPayload::Kind kind) const;
-  v1::TaskRunPayload& PutRunPayload(int64_t number, v1::TaskRunPayload::Kind kind, std::string json);
+  v1::TaskRunPayload& PutRunPayload(int64_t number, v1::TaskRunPayload::Kind kind,
+                                    std::string json);
   const std::vector<std::string>& LoopValues(int64_t run) const;
   void PutLoopValues(int64_t run, std::vector<std::string> texts);
 

@@ -15,8 +15,8 @@ namespace orch::engine {
 // A run waits for a slot. Row: the waiting run.
 struct OfferRun {
   int64_t run = 0;
-  std::string queue;   // Worker group; "system" for the session inside each control plane.
-  std::string type;    // Canonical.
+  std::string queue;  // Worker group; "system" for the session inside each control plane.
+  std::string type;   // Canonical.
   friend bool operator==(const OfferRun&, const OfferRun&) = default;
 };
 
@@ -43,10 +43,11 @@ struct FetchFacts {
   int64_t run = -1;
   std::vector<expression::Fact> facts;
   friend bool operator==(const FetchFacts& a, const FetchFacts& b) {
-    return a.run == b.run && std::equal(a.facts.begin(), a.facts.end(), b.facts.begin(), b.facts.end(),
-                                        [](const expression::Fact& x, const expression::Fact& y) {
-                                          return x.Key() == y.Key();
-                                        });
+    return a.run == b.run &&
+           std::equal(a.facts.begin(), a.facts.end(), b.facts.begin(), b.facts.end(),
+                      [](const expression::Fact& x, const expression::Fact& y) {
+                        return x.Key() == y.Key();
+                      });
   }
 };
 

@@ -14,7 +14,8 @@ using testing::IsEmpty;
 
 constexpr char kOne[] = "id: f\nnamespace: n\ntasks: [{id: a, type: acme.Work}]";
 constexpr char kTwo[] =
-    "id: f\nnamespace: n\ntasks: [{id: P, type: flow.Parallel, tasks: [{id: a, type: acme.Work}, {id: b, type: acme.Work}]}]";
+    "id: f\nnamespace: n\ntasks: [{id: P, type: flow.Parallel, tasks: [{id: a, type: acme.Work}, "
+    "{id: b, type: acme.Work}]}]";
 
 v1::Event Ended(const World& world, int attempt, uint64_t fence, v1::State state) {
   v1::Event event;
@@ -107,11 +108,13 @@ TEST(Events, ALostWorkerIsNoFailureAndTheThirdIs) {
   EXPECT_EQ(world.Run("a").error_code(), "WORKER_LOST");
   EXPECT_EQ(world.Run("a").attempts(2).state(), v1::FAILED);
   EXPECT_EQ(world.state(), v1::FAILED);
-  EXPECT_EQ(world.History(world.Run("a")), "CREATED RUNNING CREATED RUNNING CREATED RUNNING FAILED");
+  EXPECT_EQ(world.History(world.Run("a")),
+            "CREATED RUNNING CREATED RUNNING CREATED RUNNING FAILED");
 }
 
 TEST(Events, ATaskThatMustNotRunTwiceFailsOnTheFirstLoss) {
-  World world("id: f\nnamespace: n\ntasks: [{id: a, type: acme.Work, worker: {restartStrategy: NEVER}}]");
+  World world(
+      "id: f\nnamespace: n\ntasks: [{id: a, type: acme.Work, worker: {restartStrategy: NEVER}}]");
   world.Create();
   world.Lease("a");
   world.Expire("a");
@@ -153,7 +156,8 @@ TEST(Events, ATimeoutToldByTheControlPlaneStopsTheWorker) {
   event.mutable_task_run_ended()->set_error_code("TIMEOUT");
   event.mutable_task_run_ended()->set_error("Timeout after PT5S");
   const Step step = world.Send(event);
-  EXPECT_THAT(step.effects, Contains(Effect(StopAttempt{0, 1, 1, "s1", StopAttempt::Reason::kTimedOut})));
+  EXPECT_THAT(step.effects,
+              Contains(Effect(StopAttempt{0, 1, 1, "s1", StopAttempt::Reason::kTimedOut})));
   EXPECT_EQ(world.StateOf("a"), v1::FAILED);
   EXPECT_THAT(world.Lines(), ElementsAre("a ERROR Timeout after PT5S"));
 }
@@ -200,8 +204,9 @@ TEST(Kill, WaitingRunsEndAtOnceAndLeasedOnesWhenTheirWorkerAnswers) {
   world.Create();
   world.Lease("a");
   const Step killed = world.Kill();
-  EXPECT_THAT(killed.effects, ElementsAre(Effect(StopAttempt{1, 1, 1, "s1", StopAttempt::Reason::kKilled}),
-                                          Effect(WithdrawRun{2})));
+  EXPECT_THAT(killed.effects,
+              ElementsAre(Effect(StopAttempt{1, 1, 1, "s1", StopAttempt::Reason::kKilled}),
+                          Effect(WithdrawRun{2})));
   EXPECT_EQ(world.States(), "P RUNNING, a KILLING, b KILLED");
   EXPECT_EQ(world.state(), v1::KILLING);
   world.Confirm("a");
@@ -243,7 +248,9 @@ TEST(Kill, ALostWorkerOfAKilledRunEndsIt) {
 }
 
 TEST(Kill, NothingStartsAfterIt) {
-  World world("id: f\nnamespace: n\ntasks: [{id: a, type: acme.Work}, {id: b, type: acme.Work}]\nerrors: [{id: e, type: acme.Work}]");
+  World world(
+      "id: f\nnamespace: n\ntasks: [{id: a, type: acme.Work}, {id: b, type: acme.Work}]\nerrors: "
+      "[{id: e, type: acme.Work}]");
   world.Create();
   world.Lease("a");
   world.Kill();
@@ -253,8 +260,10 @@ TEST(Kill, NothingStartsAfterIt) {
 }
 
 TEST(Kill, FinallyOfWhatHadBegunStillRuns) {
-  World world("id: f\nnamespace: n\ntasks:\n- {id: S, type: flow.Sequential, tasks: [{id: a, type: acme.Work}], finally: [{id: f1, type: acme.Work}]}\n"
-              "finally: [{id: g, type: flow.Sequential, tasks: [{id: g1, type: acme.Work}]}]");
+  World world(
+      "id: f\nnamespace: n\ntasks:\n- {id: S, type: flow.Sequential, tasks: [{id: a, type: "
+      "acme.Work}], finally: [{id: f1, type: acme.Work}]}\n"
+      "finally: [{id: g, type: flow.Sequential, tasks: [{id: g1, type: acme.Work}]}]");
   world.Create();
   world.Lease("a");
   world.Kill();
@@ -282,7 +291,8 @@ TEST(Kill, TwiceIsOnce) {
 // ---- Creation, schedule, labels ---------------------------------------------------------------------
 
 TEST(Creation, LabelsAreTheFlowsThenTheCallersThenTheCorrelation) {
-  World world("id: f\nnamespace: n\nlabels: {team: dwh, tier: 1}\ntasks: [{id: a, type: acme.Work}]");
+  World world(
+      "id: f\nnamespace: n\nlabels: {team: dwh, tier: 1}\ntasks: [{id: a, type: acme.Work}]");
   v1::Label team;
   team.set_key("team");
   team.set_value("ops");
@@ -327,7 +337,8 @@ TEST(Creation, AScheduledStartCanBeKilled) {
   World world(kOne);
   v1::Event event;
   event.mutable_execution_created()->set_execution_id("e1");
-  event.mutable_execution_created()->set_schedule_micros(absl::ToUnixMicros(world.now() + absl::Hours(1)));
+  event.mutable_execution_created()->set_schedule_micros(
+      absl::ToUnixMicros(world.now() + absl::Hours(1)));
   world.Send(event);
   world.Kill();
   EXPECT_EQ(world.History(), "CREATED KILLING KILLED");

@@ -31,10 +31,8 @@ bool IsTerminal(v1::State state) {
     case v1::CANCELLED:
     case v1::RETRIED:
     case v1::SKIPPED:
-    case v1::RESUBMITTED:
-      return true;
-    default:
-      return false;
+    case v1::RESUBMITTED: return true;
+    default: return false;
   }
 }
 
@@ -100,8 +98,9 @@ absl::StatusOr<Execution> Execution::FromRows(v1::ExecutionHead head, v1::Execut
   }
   for (v1::TaskRunPayload& row : run_payloads) {
     if (row.number() < 0 || row.number() >= execution.run_count()) {
-      return RowsContradict(head.id(), absl::StrFormat("a payload of task run %d, which does not exist",
-                                                       row.number()));
+      return RowsContradict(
+          head.id(),
+          absl::StrFormat("a payload of task run %d, which does not exist", row.number()));
     }
     execution.run_payloads_[{row.number(), row.kind()}] = std::move(row);
   }

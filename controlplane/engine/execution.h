@@ -64,7 +64,8 @@ class Execution {
   int64_t run_count() const { return static_cast<int64_t>(runs_.size()); }
   // nullptr when there is none.
   const v1::TaskRun* FindRun(int64_t number) const;
-  const v1::TaskRun* FindRun(std::string_view task_id, int64_t parent, std::string_view value) const;
+  const v1::TaskRun* FindRun(std::string_view task_id, int64_t parent,
+                             std::string_view value) const;
   // Numbers of the children of `parent` (-1: flow level), in order of creation.
   const std::vector<int64_t>& Children(int64_t parent) const;
   const v1::TaskRunPayload* FindRunPayload(int64_t number, v1::TaskRunPayload::Kind kind) const;
@@ -83,7 +84,7 @@ class Execution {
   const expression::Value& variables() const;
   const expression::Value& trigger_variables() const;
 
-  const FetchedFacts* facts(int64_t run) const;        // -1: of the execution
+  const FetchedFacts* facts(int64_t run) const;  // -1: of the execution
   FetchedFacts& mutable_facts(int64_t run) { return facts_[run]; }
   void DropFacts(int64_t run) { facts_.erase(run); }
 
@@ -104,7 +105,7 @@ class Execution {
 
   v1::ExecutionHead head_;
   v1::ExecutionPayload payload_;
-  std::vector<std::unique_ptr<v1::TaskRun>> runs_;     // By number; never null.
+  std::vector<std::unique_ptr<v1::TaskRun>> runs_;  // By number; never null.
   std::map<std::pair<int64_t, int>, v1::TaskRunPayload> run_payloads_;
   std::map<std::pair<int64_t, int>, v1::Timer> timers_;
   absl::flat_hash_map<int64_t, std::vector<int64_t>> children_;

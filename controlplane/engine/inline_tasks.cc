@@ -25,9 +25,9 @@ using expression::Value;
 Error Fault(std::string message) { return Error{Error::Code::kEval, std::move(message)}; }
 
 // Reads a value out of an outcome, or leaves the function with what stood in its way.
-#define ENGINE_VALUE_OR_RETURN(name, ...)                                        \
-  Outcome name##_outcome = (__VA_ARGS__);                                        \
-  if (auto* need = std::get_if<Need>(&name##_outcome)) return std::move(*need);  \
+#define ENGINE_VALUE_OR_RETURN(name, ...)                                          \
+  Outcome name##_outcome = (__VA_ARGS__);                                          \
+  if (auto* need = std::get_if<Need>(&name##_outcome)) return std::move(*need);    \
   if (auto* fault = std::get_if<Error>(&name##_outcome)) return std::move(*fault); \
   const Value name = std::get<Value>(std::move(name##_outcome))
 
@@ -72,9 +72,10 @@ InlineOutcome LogMessages(const flow::Task& task, const Evaluator& evaluator,
   InlineResult result;
   Need needs;
   for (size_t i = 0; i < messages.size(); ++i) {
-    Outcome outcome = messages[i].is_string()
-                          ? evaluator.Text(messages[i].AsString(), absl::StrCat(std::string(property), i))
-                          : Outcome(Value::String(expression::PrintText(messages[i])));
+    Outcome outcome =
+        messages[i].is_string()
+            ? evaluator.Text(messages[i].AsString(), absl::StrCat(std::string(property), i))
+            : Outcome(Value::String(expression::PrintText(messages[i])));
     if (auto* need = std::get_if<Need>(&outcome)) {
       std::move(need->facts.begin(), need->facts.end(), std::back_inserter(needs.facts));
       continue;
@@ -127,7 +128,7 @@ InlineOutcome Fail(const flow::Task& task, const Evaluator& evaluator) {
   ENGINE_VALUE_OR_RETURN(message, TextOf(task, evaluator, "errorMessage"));
   if (conditional) result.lines.push_back({v1::ERROR, "Fail on a condition"});
   result.state = v1::FAILED;
-  result.error = message.is_null() ? "Task failure"
+  result.error = message.is_null()      ? "Task failure"
                  : message.AnyTainted() ? "******"
                                         : expression::PrintText(message);
   return result;
@@ -146,7 +147,8 @@ InlineOutcome Assert(const flow::Task& task, const Evaluator& evaluator) {
       std::move(need->facts.begin(), need->facts.end(), std::back_inserter(needs.facts));
     } else if (auto* fault = std::get_if<Error>(&outcome)) {
       ++failed;
-      result.lines.push_back({v1::ERROR, absl::StrCat("Assertion `", text, "` failed: ", fault->message)});
+      result.lines.push_back(
+          {v1::ERROR, absl::StrCat("Assertion `", text, "` failed: ", fault->message)});
     } else if (!IsTruthy(std::get<Value>(outcome))) {
       ++failed;
       result.lines.push_back({v1::ERROR, absl::StrCat("Assertion `", text, "` failed!")});
@@ -174,10 +176,12 @@ std::variant<v1::Label, Error> MakeLabel(const Value& key, const Value& value) {
   const bool scalar = value.is_string() || value.is_number() || value.is_bool();
   if (!key.is_string() || key.AsString().empty()) return Fault("a label needs a key");
   if (!scalar || expression::PrintText(value).empty()) {
-    return Fault(absl::StrCat("label '", key.AsString(), "' needs a value that is a text, a number or a boolean"));
+    return Fault(absl::StrCat("label '", key.AsString(),
+                              "' needs a value that is a text, a number or a boolean"));
   }
   if (key.AsString().starts_with("system.")) {
-    return Fault(absl::StrCat("label '", key.AsString(), "' is reserved: keys must not begin with 'system.'"));
+    return Fault(absl::StrCat("label '", key.AsString(),
+                              "' is reserved: keys must not begin with 'system.'"));
   }
   v1::Label label;
   label.set_key(key.AsString());
@@ -191,7 +195,8 @@ InlineOutcome Labels(const flow::Task& task, const Evaluator& evaluator) {
   if (labels.is_string()) {
     absl::StatusOr<Value> parsed = expression::ParseJson(labels.AsString());
     if (!parsed.ok() || !parsed->is_map()) {
-      return Fault("labels must be a map, a list of key and value, or a text that is a JSON object");
+      return Fault(
+          "labels must be a map, a list of key and value, or a text that is a JSON object");
     }
     labels = parsed->TaintedIf(labels.AnyTainted());
   }
@@ -237,7 +242,8 @@ Value DeepMerge(const Value& under, const Value& over) {
 InlineOutcome SetVariables(const flow::Task& task, const Evaluator& evaluator) {
   ENGINE_VALUE_OR_RETURN(added, evaluator.Object(PropertyOf(task, "variables"), "variables"));
   if (!added.is_map()) return Fault("variables must be a map");
-  if (added.AnyTainted()) return Fault("variables must not hold a secret: they are stored in clear");
+  if (added.AnyTainted())
+    return Fault("variables must not hold a secret: they are stored in clear");
   ENGINE_VALUE_OR_RETURN(overwrite, TextOf(task, evaluator, "overwrite"));
   Value before = VarsOf(evaluator.scope());
   if (!before.is_map()) before = MapBuilder().Build();
@@ -274,11 +280,11 @@ std::optional<Value> Without(const Value& map, const std::vector<std::string>& p
 }
 
 InlineOutcome UnsetVariables(const flow::Task& task, const Evaluator& evaluator) {
-  ENGINE_VALUE_OR_RETURN(names, evaluator.Property(
-                                    PropertyOf(task, "variables"),
-                                    expression::TargetType::ListOf(expression::TargetType::Of(
-                                        expression::TargetType::Kind::kString)),
-                                    "variables"));
+  ENGINE_VALUE_OR_RETURN(
+      names, evaluator.Property(PropertyOf(task, "variables"),
+                                expression::TargetType::ListOf(expression::TargetType::Of(
+                                    expression::TargetType::Kind::kString)),
+                                "variables"));
   if (!names.is_list()) return Fault("variables must be a list of names");
   ENGINE_VALUE_OR_RETURN(ignore, TextOf(task, evaluator, "ignoreMissing"));
   Value variables = VarsOf(evaluator.scope());
@@ -288,7 +294,8 @@ InlineOutcome UnsetVariables(const flow::Task& task, const Evaluator& evaluator)
     if (rest) {
       variables = *std::move(rest);
     } else if (!IsTruthy(ignore)) {
-      return Fault(absl::StrCat("there is no variable '", text, "'; set ignoreMissing to go on without"));
+      return Fault(
+          absl::StrCat("there is no variable '", text, "'; set ignoreMissing to go on without"));
     }
   }
   InlineResult result;

@@ -21,8 +21,8 @@ struct InlineResult {
     std::string text;
     bool tainted = false;
   };
-  v1::State state = v1::SUCCESS;                 // SUCCESS or FAILED
-  std::string error;                             // Told when it failed; its last line.
+  v1::State state = v1::SUCCESS;  // SUCCESS or FAILED
+  std::string error;              // Told when it failed; its last line.
   std::vector<Line> lines;
   expression::Value outputs;                     // A map, or null for none.
   std::optional<std::vector<v1::Label>> labels;  // To replace or to add, by key.

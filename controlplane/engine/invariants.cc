@@ -15,7 +15,8 @@ v1::Tally Recount(const Execution& execution, int64_t owner, bool main_list,
     if ((run.list() == "tasks") != main_list) continue;
     // The side tally is of the current list alone.
     if (!main_list && branch.list() == v1::BranchState::ERRORS && run.list() != "errors") continue;
-    if (!main_list && branch.list() == v1::BranchState::FINALLY && run.list() != "finally") continue;
+    if (!main_list && branch.list() == v1::BranchState::FINALLY && run.list() != "finally")
+      continue;
     if (!main_list && branch.list() == v1::BranchState::NONE) continue;
     tally.set_created(tally.created() + 1);
     switch (run.state()) {
@@ -44,9 +45,9 @@ absl::Status CheckOwner(const Execution& execution, int64_t owner, const v1::Bra
     const v1::Tally kept = main_list ? branch.tally() : branch.side_tally();
     const v1::Tally counted = Recount(execution, owner, main_list, branch);
     if (kept.SerializeAsString() != counted.SerializeAsString()) {
-      return absl::InternalError(absl::StrFormat("the %s tally of run %d is {%s}, counted {%s}",
-                                                 main_list ? "main" : "side", owner,
-                                                 kept.ShortDebugString(), counted.ShortDebugString()));
+      return absl::InternalError(absl::StrFormat(
+          "the %s tally of run %d is {%s}, counted {%s}", main_list ? "main" : "side", owner,
+          kept.ShortDebugString(), counted.ShortDebugString()));
     }
   }
   return absl::OkStatus();
@@ -74,17 +75,20 @@ absl::Status CheckInvariants(const Execution& execution) {
       return absl::InternalError(absl::StrFormat("run %d outlives its execution", number));
     }
     if (run.has_lease() != (run.state() == v1::KILLING || (run.has_lease() && run.live()))) {
-      return absl::InternalError(absl::StrFormat("run %d has a lease in state %s", number,
-                                                 v1::State_Name(run.state())));
+      return absl::InternalError(
+          absl::StrFormat("run %d has a lease in state %s", number, v1::State_Name(run.state())));
     }
     if (run.ready() && !head.continue_due()) {
-      return absl::InternalError(absl::StrFormat("run %d is ready and no Continue is owed", number));
+      return absl::InternalError(
+          absl::StrFormat("run %d is ready and no Continue is owed", number));
     }
     const bool sleeps = run.state() == v1::RETRYING || run.state() == v1::KILLING;
     if (sleeps && run.due_micros() == 0) {
-      return absl::InternalError(absl::StrFormat("run %d waits for a timer that does not exist", number));
+      return absl::InternalError(
+          absl::StrFormat("run %d waits for a timer that does not exist", number));
     }
-    if (absl::Status status = CheckOwner(execution, number, run.branch()); !status.ok()) return status;
+    if (absl::Status status = CheckOwner(execution, number, run.branch()); !status.ok())
+      return status;
   }
   return absl::OkStatus();
 }

@@ -66,8 +66,9 @@ LoopValuesOutcome EvaluateLoopValues(const flow::Task& loop, const Evaluator& ev
     const std::string json = expression::PrintText(text);
     absl::StatusOr<Value> list = expression::ParseJson(json);
     if (!list.ok() || !list->is_list()) {
-      return Fault(tainted ? "The values must be a JSON array"
-                           : absl::StrCat("The values must be a JSON array, not: ", json.substr(0, 200)));
+      return Fault(
+          tainted ? "The values must be a JSON array"
+                  : absl::StrCat("The values must be a JSON array, not: ", json.substr(0, 200)));
     }
     elements = list->items();
   } else if (written->is_list()) {
@@ -95,7 +96,8 @@ LoopValuesOutcome EvaluateLoopValues(const flow::Task& loop, const Evaluator& ev
     distinct.push_back(element);
     texts.push_back(std::move(text));
   }
-  if (tainted) return Fault("The values of a loop must not hold a secret: they are stored in clear");
+  if (tainted)
+    return Fault("The values of a loop must not hold a secret: they are stored in clear");
   if (null_count > 0) {
     return Fault(absl::StrFormat("Found '1' null values on Each, with values=%s",
                                  expression::JavaText(Value::List(std::move(distinct)))));

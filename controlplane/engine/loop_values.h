@@ -12,7 +12,8 @@
 namespace orch::engine {
 
 // Distinct texts in order of their first occurrence. Values that are no texts are compact JSON.
-using LoopValuesOutcome = std::variant<std::vector<std::string>, expression::Need, expression::Error>;
+using LoopValuesOutcome =
+    std::variant<std::vector<std::string>, expression::Need, expression::Error>;
 
 // Evaluates the values of a loop. An error when they are no list, hold null, or an element of another kind
 // than text, integer and map; or a secret, since values are stored in clear.

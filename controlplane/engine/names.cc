@@ -18,7 +18,8 @@ int64_t ReadNumber(std::string_view text, int64_t base) {
   for (const char c : text) {
     const size_t digit = kDigits.find(c);
     if (digit == std::string_view::npos || static_cast<int64_t>(digit) >= base) return -1;
-    if (number > (std::numeric_limits<int64_t>::max() - static_cast<int64_t>(digit)) / base) return -1;
+    if (number > (std::numeric_limits<int64_t>::max() - static_cast<int64_t>(digit)) / base)
+      return -1;
     number = number * base + static_cast<int64_t>(digit);
   }
   return number;

@@ -30,7 +30,8 @@ TEST(Names, AnythingElseIsRefused) {
   for (const char* text : {"", "e1", "-1", "e1-", "e1-01", "e1-A", "e1- 1", "e1-1y2p0ij32e8e8"}) {
     EXPECT_THAT(ParseRunId(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
   }
-  for (const char* text : {"e1-1", "e1-1/", "e1-1/0", "e1-1/01", "e1-1/x", "e1/1", "e1-1/99999999999"}) {
+  for (const char* text :
+       {"e1-1", "e1-1/", "e1-1/0", "e1-1/01", "e1-1/x", "e1/1", "e1-1/99999999999"}) {
     EXPECT_THAT(ParseAttemptId(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
   }
 }

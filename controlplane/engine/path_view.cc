@@ -34,8 +34,8 @@ std::optional<Value> LeafOf(const Scope& scope, LeafKind kind, const flow::Task&
     map.Set("state", Value::String(v1::State_Name(run.state())));
     return map.Build();
   }
-  const bool shows = run.state() != v1::SKIPPED &&
-                     (!run.live() || task.place == flow::Place::kFlowable);
+  const bool shows =
+      run.state() != v1::SKIPPED && (!run.live() || task.place == flow::Place::kFlowable);
   if (!shows) return std::nullopt;
   return OutputsOf(scope, run);
 }
@@ -73,7 +73,10 @@ class TaskView : public expression::View {
   // value.
   TaskView(Scope scope, LeafKind kind, std::vector<const flow::Task*> chain, size_t position,
            int64_t run)
-      : scope_(std::move(scope)), kind_(kind), chain_(std::move(chain)), position_(position),
+      : scope_(std::move(scope)),
+        kind_(kind),
+        chain_(std::move(chain)),
+        position_(position),
         run_(run) {}
 
   // The value behind `chain` from `position` on: a leaf, a view that asks for a value, or nothing.

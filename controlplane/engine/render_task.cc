@@ -79,7 +79,8 @@ class ConfigRenderer {
           member = schema->Find(name);
           if (member == nullptr) member = schema->additional_schema.get();
         }
-        Value key = entry.key.is_string() ? RenderText(entry.key, nullptr, path + ".<key>") : entry.key;
+        Value key =
+            entry.key.is_string() ? RenderText(entry.key, nullptr, path + ".<key>") : entry.key;
         rendered.Add(std::move(key), Render(entry.value, member, absl::StrCat(path, ".", name)));
       }
       return rendered.Build();
@@ -99,10 +100,9 @@ class ConfigRenderer {
 
  private:
   Value RenderText(const Value& text, const flow::Schema* schema, const std::string& path) {
-    const std::optional<TargetType> target =
-        schema == nullptr ? std::nullopt : TargetOf(*schema);
-    Outcome outcome = target ? evaluator_.Property(text, *target, path)
-                             : evaluator_.Text(text.AsString(), path);
+    const std::optional<TargetType> target = schema == nullptr ? std::nullopt : TargetOf(*schema);
+    Outcome outcome =
+        target ? evaluator_.Property(text, *target, path) : evaluator_.Text(text.AsString(), path);
     if (auto* need = std::get_if<Need>(&outcome)) {
       std::move(need->facts.begin(), need->facts.end(), std::back_inserter(need_.facts));
       return Value();
@@ -152,9 +152,9 @@ Rendering RenderTask(const Execution& execution, int64_t number, const flow::Flo
   for (const char* name : {"workingDir", "outputDir"}) {
     extra.Set(name, Value::Marker(MarkerText(rendered.marker_nonce, name)));
   }
-  extra.Set("outputFiles",
-            Value::OfView(std::make_shared<OutputFilesView>(rendered.marker_nonce)));
-  const Evaluator evaluator(Scope{&draft, &flow, &environment, number, true, extra.Build()}, now, seed);
+  extra.Set("outputFiles", Value::OfView(std::make_shared<OutputFilesView>(rendered.marker_nonce)));
+  const Evaluator evaluator(Scope{&draft, &flow, &environment, number, true, extra.Build()}, now,
+                            seed);
 
   const flow::TaskType* type =
       environment.types == nullptr ? nullptr : environment.types->Find(task->type);

@@ -12,7 +12,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::string Flow(std::string_view task) {
-  return absl::StrCat("id: f\nnamespace: n\nvariables: {n: 3, list: [x, y]}\ntasks:\n- ", std::string(task), "\n");
+  return absl::StrCat("id: f\nnamespace: n\nvariables: {n: 3, list: [x, y]}\ntasks:\n- ",
+                      std::string(task), "\n");
 }
 
 RenderedTask Rendered(const World& world, std::string_view run = "a") {
@@ -29,8 +30,10 @@ RenderedTask Rendered(const World& world, std::string_view run = "a") {
 }
 
 TEST(RenderTask, RendersTheOwnPropertiesAtEveryDepth) {
-  World world(Flow("{id: a, type: acme.Work, description: d, retry: {type: constant, interval: PT1S}, logLevel: WARN, timeout: '{{ \"PT\" ~ vars.n ~ \"S\" }}',"
-                   " n: 1, t: 'x{{ vars.n }}', deep: {'k{{ vars.n }}': ['{{ flow.id }}', true]}}"));
+  World world(
+      Flow("{id: a, type: acme.Work, description: d, retry: {type: constant, interval: PT1S}, "
+           "logLevel: WARN, timeout: '{{ \"PT\" ~ vars.n ~ \"S\" }}',"
+           " n: 1, t: 'x{{ vars.n }}', deep: {'k{{ vars.n }}': ['{{ flow.id }}', true]}}"));
   world.Create();
   const RenderedTask task = Rendered(world);
   EXPECT_EQ(task.type, "acme.Work");
@@ -41,11 +44,13 @@ TEST(RenderTask, RendersTheOwnPropertiesAtEveryDepth) {
 }
 
 TEST(RenderTask, TheSameNowAndSeedGiveTheSameText) {
-  World world(Flow("{id: a, type: acme.Work, id2: '{{ uuid() }} {{ now() }}', dir: '{{ workingDir }}'}"));
+  World world(
+      Flow("{id: a, type: acme.Work, id2: '{{ uuid() }} {{ now() }}', dir: '{{ workingDir }}'}"));
   world.Create();
   const RenderedTask first = Rendered(world);
   EXPECT_EQ(first.config, Rendered(world).config);
-  const Rendering other = RenderTask(world.execution(), 0, world.flow(), world.environment(), world.now(), 8);
+  const Rendering other =
+      RenderTask(world.execution(), 0, world.flow(), world.environment(), world.now(), 8);
   EXPECT_NE(std::get<RenderedTask>(other).config, first.config);
   EXPECT_NE(std::get<RenderedTask>(other).marker_nonce, first.marker_nonce);
   world.Lease("a");
@@ -53,7 +58,9 @@ TEST(RenderTask, TheSameNowAndSeedGiveTheSameText) {
 }
 
 TEST(RenderTask, LeavesMarkersForWhatOnlyTheWorkerKnows) {
-  World world(Flow("{id: a, type: acme.Work, text: '{{ workingDir }}/x > {{ outputFiles.out }} {{ outputDir }}'}"));
+  World world(
+      Flow("{id: a, type: acme.Work, text: '{{ workingDir }}/x > {{ outputFiles.out }} {{ "
+           "outputDir }}'}"));
   world.Create();
   const RenderedTask task = Rendered(world);
   const std::string& n = task.marker_nonce;
@@ -89,12 +96,17 @@ TEST(RenderTask, AsksForAllFactsAtOnceAndNamesTheSecrets) {
 }
 
 TEST(RenderTask, KindsFollowTheSchemaAndWhatIsNotDynamicStays) {
-  World world(Flow("{id: a, type: acme.Typed, flag: '{{ true }}', count: '{{ vars.n }}', list: '{{ vars.list }}', map: {x: '{{ vars.n }}'}, fixed: '{{ x }}'}"));
-  ASSERT_TRUE(world.AddType(R"({"$id":"acme.Typed","type":"object","properties":{"flag":{"type":"boolean"},
+  World world(
+      Flow("{id: a, type: acme.Typed, flag: '{{ true }}', count: '{{ vars.n }}', list: '{{ "
+           "vars.list }}', map: {x: '{{ vars.n }}'}, fixed: '{{ x }}'}"));
+  ASSERT_TRUE(
+      world.AddType(R"({"$id":"acme.Typed","type":"object","properties":{"flag":{"type":"boolean"},
       "count":{"type":"integer"},"list":{"type":"array"},"map":{"type":"object","additionalProperties":{"type":"integer"}},"fixed":{"type":"string","$dynamic":false}}})"));
   world.Create();
   const RenderedTask task = Rendered(world);
-  EXPECT_THAT(task.config, HasSubstr(R"({"flag":true,"count":3,"list":["x","y"],"map":{"x":3},"fixed":"{{ x }}")"));
+  EXPECT_THAT(
+      task.config,
+      HasSubstr(R"({"flag":true,"count":3,"list":["x","y"],"map":{"x":3},"fixed":"{{ x }}")"));
 }
 
 }  // namespace

@@ -12,13 +12,21 @@ namespace orch::engine {
 namespace {
 
 constexpr const char* kFlows[] = {
-    "tasks: [{id: a, type: acme.Work}, {id: b, type: acme.Work, retry: {type: constant, interval: PT1S, maxAttempt: 3}}, {id: c, type: log.Log, message: '{{ tasks.a.state }}'}]\n"
+    "tasks: [{id: a, type: acme.Work}, {id: b, type: acme.Work, retry: {type: constant, interval: "
+    "PT1S, maxAttempt: 3}}, {id: c, type: log.Log, message: '{{ tasks.a.state }}'}]\n"
     "errors: [{id: e, type: acme.Work}]\nfinally: [{id: g, type: acme.Work}]\n",
-    "tasks: [{id: P, type: flow.Parallel, concurrent: 2, tasks: [{id: a, type: acme.Work}, {id: b, type: acme.Work, allowFailure: true}, {id: s, type: flow.Sleep, duration: PT3S}, {id: c, type: debug.Return, format: x}],"
-    " errors: [{id: e, type: acme.Work}], finally: [{id: g, type: log.Log, message: x}]}, {id: z, type: acme.Work}]\n",
-    "tasks: [{id: L, type: flow.ForEach, concurrencyLimit: 2, values: [u, v, w], tasks: [{id: a, type: acme.Work}, {id: i, type: flow.If, condition: \"{{ kv('k') }}\", then: [{id: b, type: acme.Work}], else: [{id: c, type: debug.Return, format: \"{{ secret('S') }}\"}]}]}]\n"
+    "tasks: [{id: P, type: flow.Parallel, concurrent: 2, tasks: [{id: a, type: acme.Work}, {id: b, "
+    "type: acme.Work, allowFailure: true}, {id: s, type: flow.Sleep, duration: PT3S}, {id: c, "
+    "type: debug.Return, format: x}],"
+    " errors: [{id: e, type: acme.Work}], finally: [{id: g, type: log.Log, message: x}]}, {id: z, "
+    "type: acme.Work}]\n",
+    "tasks: [{id: L, type: flow.ForEach, concurrencyLimit: 2, values: [u, v, w], tasks: [{id: a, "
+    "type: acme.Work}, {id: i, type: flow.If, condition: \"{{ kv('k') }}\", then: [{id: b, type: "
+    "acme.Work}], else: [{id: c, type: debug.Return, format: \"{{ secret('S') }}\"}]}]}]\n"
     "outputs: [{id: o, type: STRING, value: \"{{ outputs.a.u.x ?? kv('k') }}\"}]\n",
-    "tasks:\n- id: d\n  type: flow.Dag\n  tasks:\n  - task: {id: a, type: acme.Work}\n  - task: {id: b, type: acme.Work}\n    dependsOn: [a]\n  - task: {id: c, type: flow.AllowFailure, tasks: [{id: c1, type: acme.Work}]}\n    dependsOn: [a]\n",
+    "tasks:\n- id: d\n  type: flow.Dag\n  tasks:\n  - task: {id: a, type: acme.Work}\n  - task: "
+    "{id: b, type: acme.Work}\n    dependsOn: [a]\n  - task: {id: c, type: flow.AllowFailure, "
+    "tasks: [{id: c1, type: acme.Work}]}\n    dependsOn: [a]\n",
 };
 
 // One event, drawn: what a worker, a clock or a person might do next, in order or out of it.
@@ -27,14 +35,22 @@ void Disturb(World& world, Random& random) {
   for (const int64_t number : world.execution().live_runs()) {
     const v1::TaskRun& run = *world.execution().FindRun(number);
     if (run.has_lease()) leased.push_back(world.NameOf(run));
-    if (world.offers().contains(number) && run.state() == v1::CREATED) waiting.push_back(world.NameOf(run));
+    if (world.offers().contains(number) && run.state() == v1::CREATED)
+      waiting.push_back(world.NameOf(run));
   }
-  const auto any = [&random](const std::vector<std::string>& names) { return names[random.Below(names.size())]; };
+  const auto any = [&random](const std::vector<std::string>& names) {
+    return names[random.Below(names.size())];
+  };
   switch (random.Below(12)) {
-    case 0: case 1: case 2: case 3:
+    case 0:
+    case 1:
+    case 2:
+    case 3:
       if (!waiting.empty()) world.Lease(any(waiting));
       break;
-    case 4: case 5: case 6:
+    case 4:
+    case 5:
+    case 6:
       if (!leased.empty()) world.Succeed(any(leased), random.Below(2) == 0 ? R"({"x":"y"})" : "");
       break;
     case 7:
@@ -46,9 +62,7 @@ void Disturb(World& world, Random& random) {
     case 9:
       if (!leased.empty()) world.Return(any(leased), random.Below(2) == 0);
       break;
-    case 10:
-      world.Wait(absl::Seconds(static_cast<int64_t>(random.Below(3))));
-      break;
+    case 10: world.Wait(absl::Seconds(static_cast<int64_t>(random.Below(3)))); break;
     case 11:
       if (random.Below(20) == 0) world.Kill();
       if (!leased.empty()) world.Confirm(any(leased));
@@ -83,13 +97,16 @@ TEST(Replay, WhateverHappensRecordsFoldAndDecideAlikeAndEveryFlowEnds) {
 }
 
 TEST(Replay, RowsThatContradictEachOtherAreRefused) {
-  World world("id: f\nnamespace: n\ntasks: [{id: P, type: flow.Parallel, tasks: [{id: a, type: acme.Work}]}]");
+  World world(
+      "id: f\nnamespace: n\ntasks: [{id: P, type: flow.Parallel, tasks: [{id: a, type: "
+      "acme.Work}]}]");
   world.Create();
   const Execution& good = world.execution();
   const std::vector<v1::TaskRun> runs = {*good.FindRun(0), *good.FindRun(1)};
   EXPECT_TRUE(Execution::FromRows(good.head(), good.payload(), runs, {}, {}).ok());
   const auto refused = [&](std::vector<v1::TaskRun> bad) {
-    return absl::IsDataLoss(Execution::FromRows(good.head(), good.payload(), std::move(bad), {}, {}).status());
+    return absl::IsDataLoss(
+        Execution::FromRows(good.head(), good.payload(), std::move(bad), {}, {}).status());
   };
   EXPECT_TRUE(refused({runs[0]})) << "one is missing";
   EXPECT_TRUE(refused({runs[0], runs[0]})) << "one is there twice";
@@ -107,7 +124,8 @@ TEST(Replay, ABrokenInvariantFailsTheExecutionWithAnHonestError) {
   // A row that no step could have made: its tally says that nothing lives.
   v1::ExecutionHead head = world.execution().head();
   head.mutable_branch()->mutable_tally()->set_live(0);
-  Execution bad = *Execution::FromRows(head, world.execution().payload(), {*world.execution().FindRun(0)}, {}, {});
+  Execution bad = *Execution::FromRows(head, world.execution().payload(),
+                                       {*world.execution().FindRun(0)}, {}, {});
   v1::Event event;
   event.mutable_rendering_failed()->set_run(0);
   const Step step = Decide(bad, event, world.flow(), world.environment(), world.now(), 1);

@@ -8,13 +8,13 @@ namespace {
 
 absl::Duration DelayAfter(const flow::Retry& retry, int attempts, uint64_t seed) {
   switch (retry.kind) {
-    case flow::Retry::Kind::kConstant:
-      return retry.interval;
+    case flow::Retry::Kind::kConstant: return retry.interval;
     case flow::Retry::Kind::kExponential: {
       // Linear, as the language has it; the first retry is immediate.
       const absl::Duration delay =
           retry.interval * std::trunc(retry.delay_factor) * static_cast<double>(attempts - 1);
-      return retry.interval_max > absl::ZeroDuration() ? std::min(delay, retry.interval_max) : delay;
+      return retry.interval_max > absl::ZeroDuration() ? std::min(delay, retry.interval_max)
+                                                       : delay;
     }
     case flow::Retry::Kind::kRandom: {
       const double unit = static_cast<double>(seed >> 11) * 0x1.0p-53;
@@ -40,8 +40,7 @@ std::optional<absl::Time> NextAttempt(const flow::Retry& retry, const v1::TaskRu
   if (retry.behavior == flow::Retry::Behavior::kCreateNewExecution) return std::nullopt;
   const int attempts = std::max(run.attempt_count() - run.lost_count(), 1);
   if (retry.attempt_count_max && attempts >= *retry.attempt_count_max) return std::nullopt;
-  const absl::Time next =
-      now + std::max(DelayAfter(retry, attempts, seed), absl::ZeroDuration());
+  const absl::Time next = now + std::max(DelayAfter(retry, attempts, seed), absl::ZeroDuration());
   if (retry.duration_max &&
       next > absl::FromUnixMicros(run.first_attempt_micros()) + *retry.duration_max) {
     return std::nullopt;

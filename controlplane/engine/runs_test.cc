@@ -25,24 +25,62 @@ TEST(InlineTasks, EachHasItsStateOutputsAndLines) {
     std::vector<std::string> lines;
   };
   const Case cases[] = {
-      {"log.Log writes a line", "{id: a, type: log.Log, message: 'x {{ flow.id }}'}", v1::SUCCESS, "",
+      {"log.Log writes a line",
+       "{id: a, type: log.Log, message: 'x {{ flow.id }}'}",
+       v1::SUCCESS,
+       "",
        {"a INFO x f"}},
-      {"log.Log writes one for each message", "{id: a, type: log.Log, level: WARN, message: [x, y]}", v1::SUCCESS, "",
+      {"log.Log writes one for each message",
+       "{id: a, type: log.Log, level: WARN, message: [x, y]}",
+       v1::SUCCESS,
+       "",
        {"a WARN x", "a WARN y"}},
-      {"lines below the task's level are not stored", "{id: a, type: log.Log, logLevel: ERROR, message: x}", v1::SUCCESS, "", {}},
-      {"debug.Return gives its text", "{id: a, type: debug.Return, format: 'v {{ 1 + 1 }}'}", v1::SUCCESS,
-       R"({"value":"v 2"})", {"a DEBUG v 2"}},
-      {"debug.Return without format gives nothing", "{id: a, type: debug.Return}", v1::SUCCESS, "", {}},
-      {"debug.Echo writes a line", "{id: a, type: debug.Echo, format: hi}", v1::SUCCESS, "", {"a INFO hi"}},
+      {"lines below the task's level are not stored",
+       "{id: a, type: log.Log, logLevel: ERROR, message: x}",
+       v1::SUCCESS,
+       "",
+       {}},
+      {"debug.Return gives its text",
+       "{id: a, type: debug.Return, format: 'v {{ 1 + 1 }}'}",
+       v1::SUCCESS,
+       R"({"value":"v 2"})",
+       {"a DEBUG v 2"}},
+      {"debug.Return without format gives nothing",
+       "{id: a, type: debug.Return}",
+       v1::SUCCESS,
+       "",
+       {}},
+      {"debug.Echo writes a line",
+       "{id: a, type: debug.Echo, format: hi}",
+       v1::SUCCESS,
+       "",
+       {"a INFO hi"}},
       {"output.OutputValues keeps kinds and drops nulls",
-       "{id: a, type: output.OutputValues, values: {n: 1, t: '{{ flow.id }}', l: [null, 'b'], gone: null}}", v1::SUCCESS,
-       R"({"values":{"n":1,"t":"f","l":[null,"b"]}})", {}},
-      {"execution.Fail fails", "{id: a, type: execution.Fail}", v1::FAILED, "", {"a ERROR Task failure"}},
-      {"execution.Fail tells its message", "{id: a, type: execution.Fail, condition: 'yes', errorMessage: 'no {{ flow.id }}'}",
-       v1::FAILED, "", {"a ERROR Fail on a condition", "a ERROR no f"}},
-      {"execution.Fail with a falsy condition", "{id: a, type: execution.Fail, condition: ' 0 '}", v1::SUCCESS, "", {}},
-      {"execution.Assert counts", "{id: a, type: execution.Assert, conditions: ['{{ 1 == 1 }}', '{{ 1 == 2 }}'], errorMessage: sorry}",
-       v1::FAILED, R"({"success":1,"failed":1})",
+       "{id: a, type: output.OutputValues, values: {n: 1, t: '{{ flow.id }}', l: [null, 'b'], "
+       "gone: null}}",
+       v1::SUCCESS,
+       R"({"values":{"n":1,"t":"f","l":[null,"b"]}})",
+       {}},
+      {"execution.Fail fails",
+       "{id: a, type: execution.Fail}",
+       v1::FAILED,
+       "",
+       {"a ERROR Task failure"}},
+      {"execution.Fail tells its message",
+       "{id: a, type: execution.Fail, condition: 'yes', errorMessage: 'no {{ flow.id }}'}",
+       v1::FAILED,
+       "",
+       {"a ERROR Fail on a condition", "a ERROR no f"}},
+      {"execution.Fail with a falsy condition",
+       "{id: a, type: execution.Fail, condition: ' 0 '}",
+       v1::SUCCESS,
+       "",
+       {}},
+      {"execution.Assert counts",
+       "{id: a, type: execution.Assert, conditions: ['{{ 1 == 1 }}', '{{ 1 == 2 }}'], "
+       "errorMessage: sorry}",
+       v1::FAILED,
+       R"({"success":1,"failed":1})",
        {"a ERROR Assertion `{{ 1 == 2 }}` failed!", "a ERROR 1 assertion(s) failed!\nsorry"}},
   };
   for (const Case& c : cases) {
@@ -68,14 +106,17 @@ TEST(InlineTasks, AnUnknownVariableFailsTheRunAndSaysWhich) {
 }
 
 TEST(InlineTasks, ALongLineIsStoredInPieces) {
-  World world(Flow(absl::StrCat("{id: a, type: log.Log, message: '", std::string(25'000, 'x'), "'}")));
+  World world(
+      Flow(absl::StrCat("{id: a, type: log.Log, message: '", std::string(25'000, 'x'), "'}")));
   world.Create();
   ASSERT_EQ(world.Lines().size(), 3u);
   EXPECT_EQ(world.Lines()[0].size(), 10'240 + std::string("a INFO ").size());
 }
 
 TEST(InlineTasks, LabelsReplaceByKeyAndNumbersBecomeText) {
-  World world("id: f\nnamespace: n\nlabels: {team: dwh}\ntasks: [{id: a, type: execution.Labels, labels: {team: '{{ flow.id }}', n: 7}}]");
+  World world(
+      "id: f\nnamespace: n\nlabels: {team: dwh}\ntasks: [{id: a, type: execution.Labels, labels: "
+      "{team: '{{ flow.id }}', n: 7}}]");
   world.Create();
   std::vector<std::string> labels;
   for (const v1::Label& label : world.execution().payload().labels()) {
@@ -85,7 +126,8 @@ TEST(InlineTasks, LabelsReplaceByKeyAndNumbersBecomeText) {
 }
 
 TEST(InlineTasks, LabelsThatCannotBeFailTheRun) {
-  for (const char* labels : {"{system.x: y}", "{k: ''}", "{k: null}", "'{\"k\": [1]}'", "'no json'"}) {
+  for (const char* labels :
+       {"{system.x: y}", "{k: ''}", "{k: null}", "'{\"k\": [1]}'", "'no json'"}) {
     World world(Flow(absl::StrCat("{id: a, type: execution.Labels, labels: ", labels, "}")));
     world.Create();
     EXPECT_EQ(world.StateOf("a"), v1::FAILED) << labels;
@@ -94,12 +136,13 @@ TEST(InlineTasks, LabelsThatCannotBeFailTheRun) {
 }
 
 TEST(InlineTasks, VariablesAreSetMergedAndUnset) {
-  World world("id: f\nnamespace: n\nvariables: {m: {a: 1}}\ntasks:\n"
-              "- {id: s, type: execution.SetVariables, variables: {m: {b: 2}, t: '{{ vars.m.a }}'}}\n"
-              "- {id: r, type: debug.Return, format: '{{ vars.m.a }}{{ vars.m.b }}{{ t }}'}\n"
-              "- {id: u, type: execution.UnsetVariables, variables: [m.a]}\n"
-              "- {id: q, type: debug.Return, format: '{{ vars.m.a ?? \"gone\" }}'}\n"
-              "- {id: n, type: execution.UnsetVariables, variables: [nowhere]}\n");
+  World world(
+      "id: f\nnamespace: n\nvariables: {m: {a: 1}}\ntasks:\n"
+      "- {id: s, type: execution.SetVariables, variables: {m: {b: 2}, t: '{{ vars.m.a }}'}}\n"
+      "- {id: r, type: debug.Return, format: '{{ vars.m.a }}{{ vars.m.b }}{{ t }}'}\n"
+      "- {id: u, type: execution.UnsetVariables, variables: [m.a]}\n"
+      "- {id: q, type: debug.Return, format: '{{ vars.m.a ?? \"gone\" }}'}\n"
+      "- {id: n, type: execution.UnsetVariables, variables: [nowhere]}\n");
   world.Create();
   EXPECT_EQ(world.Outputs("r"), R"({"value":"121"})");
   EXPECT_EQ(world.Outputs("q"), R"({"value":"gone"})");
@@ -107,12 +150,15 @@ TEST(InlineTasks, VariablesAreSetMergedAndUnset) {
 }
 
 TEST(RunIf, ThatCannotBeEvaluatedFailsWithoutAttemptAndIsNotSoftened) {
-  World world(Flow("{id: a, type: acme.Work, allowFailure: true, runIf: '{{ nowhere }}', retry: {type: constant, interval: PT1S, maxAttempt: 3}}"));
+  World world(
+      Flow("{id: a, type: acme.Work, allowFailure: true, runIf: '{{ nowhere }}', retry: {type: "
+           "constant, interval: PT1S, maxAttempt: 3}}"));
   world.Create();
   EXPECT_EQ(world.StateOf("a"), v1::FAILED);
   EXPECT_EQ(world.Run("a").attempts_size(), 0);
   EXPECT_EQ(World::History(world.Run("a")), "CREATED FAILED");
-  EXPECT_THAT(world.Lines(), ElementsAre(HasSubstr("a ERROR Failed to evaluate the runIf condition")));
+  EXPECT_THAT(world.Lines(),
+              ElementsAre(HasSubstr("a ERROR Failed to evaluate the runIf condition")));
 }
 
 TEST(RunIf, ThatIsFalsySkipsTheRunAndItsAttempt) {
@@ -135,8 +181,9 @@ TEST(Softening, TheTableHolds) {
       {v1::WARNING, false, true, v1::SUCCESS},  {v1::WARNING, true, true, v1::SUCCESS},
   };
   for (const Case& c : cases) {
-    World world(Flow(absl::StrCat("{id: a, type: acme.Work, allowFailure: ", c.allow_failure ? "true" : "false",
-                                  ", allowWarning: ", c.allow_warning ? "true" : "false", "}")));
+    World world(Flow(
+        absl::StrCat("{id: a, type: acme.Work, allowFailure: ", c.allow_failure ? "true" : "false",
+                     ", allowWarning: ", c.allow_warning ? "true" : "false", "}")));
     world.Create();
     world.Lease("a");
     world.End("a", c.outcome);
@@ -147,7 +194,8 @@ TEST(Softening, TheTableHolds) {
 }
 
 TEST(Retry, TheRunWaitsAndIsOfferedAgain) {
-  World world(Flow("{id: a, type: acme.Work, retry: {type: constant, interval: PT10S, maxAttempt: 2}}"));
+  World world(
+      Flow("{id: a, type: acme.Work, retry: {type: constant, interval: PT10S, maxAttempt: 2}}"));
   world.Create();
   world.Lease("a");
   world.Fail("a");
@@ -169,11 +217,13 @@ TEST(Retry, DelaysFollowTheirPolicy) {
   struct Case {
     const char* name;
     const char* retry;
-    std::vector<int> seconds;   // Between the attempts.
+    std::vector<int> seconds;  // Between the attempts.
   };
   const Case cases[] = {
       {"constant", "{type: constant, interval: PT5S, maxAttempt: 4}", {5, 5, 5}},
-      {"exponential is linear and begins at once", "{type: exponential, interval: PT5S, maxInterval: PT15S, maxAttempt: 5}", {0, 10, 15, 15}},
+      {"exponential is linear and begins at once",
+       "{type: exponential, interval: PT5S, maxInterval: PT15S, maxAttempt: 5}",
+       {0, 10, 15, 15}},
       {"maxDuration ends it", "{type: constant, interval: PT5S, maxDuration: PT12S}", {5, 5}},
   };
   for (const Case& c : cases) {
@@ -193,9 +243,11 @@ TEST(Retry, DelaysFollowTheirPolicy) {
 }
 
 TEST(Retry, IsInheritedFromTheNearestEnclosingTaskAndTheFlow) {
-  World world("id: f\nnamespace: n\nretry: {type: constant, interval: PT1S, maxAttempt: 5}\ntasks:\n"
-              "- {id: s, type: flow.Sequential, retry: {type: constant, interval: PT1S, maxAttempt: 2}, tasks: [{id: a, type: execution.Fail, allowFailure: true}]}\n"
-              "- {id: b, type: execution.Fail}\n");
+  World world(
+      "id: f\nnamespace: n\nretry: {type: constant, interval: PT1S, maxAttempt: 5}\ntasks:\n"
+      "- {id: s, type: flow.Sequential, retry: {type: constant, interval: PT1S, maxAttempt: 2}, "
+      "tasks: [{id: a, type: execution.Fail, allowFailure: true}]}\n"
+      "- {id: b, type: execution.Fail}\n");
   world.Create();
   world.Wait(absl::Minutes(1));
   EXPECT_EQ(world.Run("a").attempt_count(), 2);
@@ -203,7 +255,8 @@ TEST(Retry, IsInheritedFromTheNearestEnclosingTaskAndTheFlow) {
 }
 
 TEST(Retry, ASuccessAfterItWarnsWhereAsked) {
-  World world(Flow("{id: a, type: acme.Work, retry: {type: constant, interval: PT1S, warningOnRetry: true}}"));
+  World world(Flow(
+      "{id: a, type: acme.Work, retry: {type: constant, interval: PT1S, warningOnRetry: true}}"));
   world.Create();
   world.Lease("a");
   world.Fail("a");
@@ -215,7 +268,8 @@ TEST(Retry, ASuccessAfterItWarnsWhereAsked) {
 }
 
 TEST(Retry, ALostWorkerCostsNone) {
-  World world(Flow("{id: a, type: acme.Work, retry: {type: constant, interval: PT1S, maxAttempt: 2}}"));
+  World world(
+      Flow("{id: a, type: acme.Work, retry: {type: constant, interval: PT1S, maxAttempt: 2}}"));
   world.Create();
   world.Lease("a");
   world.Expire("a");
@@ -258,7 +312,9 @@ TEST(Sleep, ObeysItsTimeoutAndAKill) {
 }
 
 TEST(Sleep, ATimerThatFiresEarlyOrTwiceChangesNothing) {
-  World world("id: f\nnamespace: n\ntasks: [{id: a, type: flow.Sleep, duration: PT5S}, {id: b, type: acme.Work}]");
+  World world(
+      "id: f\nnamespace: n\ntasks: [{id: a, type: flow.Sleep, duration: PT5S}, {id: b, type: "
+      "acme.Work}]");
   world.Create();
   v1::Event event;
   event.mutable_timer_fired()->set_run(0);
@@ -271,7 +327,9 @@ TEST(Sleep, ATimerThatFiresEarlyOrTwiceChangesNothing) {
 }
 
 TEST(WorkerGroups, NameTheQueueOfTheRun) {
-  World world("id: f\nnamespace: n\nvariables: {g: gpu}\ntasks: [{id: a, type: acme.Work, workerGroup: {key: '{{ vars.g }}'}}]");
+  World world(
+      "id: f\nnamespace: n\nvariables: {g: gpu}\ntasks: [{id: a, type: acme.Work, workerGroup: "
+      "{key: '{{ vars.g }}'}}]");
   EXPECT_THAT(world.Create().effects, ElementsAre(Effect(OfferRun{0, "gpu", "acme.Work"})));
   EXPECT_THAT(StandingOrders(world.execution(), world.flow(), world.environment()),
               ElementsAre(Effect(OfferRun{0, "gpu", "acme.Work"})));

@@ -20,7 +20,8 @@ const std::string* SealedText(const Value& value) {
   if (!value.is_map() || value.size() != 2) return nullptr;
   const Value* type = value.Find("type");
   const Value* text = value.Find("value");
-  if (type == nullptr || text == nullptr || !type->is_string() || !text->is_string()) return nullptr;
+  if (type == nullptr || text == nullptr || !type->is_string() || !text->is_string())
+    return nullptr;
   return type->AsString() == kEnvelopeType ? &text->AsString() : nullptr;
 }
 

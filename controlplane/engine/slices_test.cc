@@ -22,8 +22,9 @@ std::string Values(int count) {
 }
 
 std::string Loop(int count, int limit, std::string_view tasks) {
-  return absl::StrCat("id: f\nnamespace: n\ntasks: [{id: L, type: flow.ForEach, concurrencyLimit: ", limit,
-                      ", values: ", Values(count), ", tasks: [", std::string(tasks), "]}]\n");
+  return absl::StrCat(
+      "id: f\nnamespace: n\ntasks: [{id: L, type: flow.ForEach, concurrencyLimit: ", limit,
+      ", values: ", Values(count), ", tasks: [", std::string(tasks), "]}]\n");
 }
 
 void ExpectSlices(const World& world) {
@@ -36,7 +37,8 @@ void ExpectSlices(const World& world) {
 TEST(Slices, AFanOutOfInlineTasksGoesInSlicesAndWritesEachRunOnce) {
   for (const int limit : {0, 1, 3}) {
     SCOPED_TRACE(limit);
-    World world(Loop(2000, limit, "{id: r, type: debug.Return, format: '{{ taskrun.value }}'}"), Large());
+    World world(Loop(2000, limit, "{id: r, type: debug.Return, format: '{{ taskrun.value }}'}"),
+                Large());
     world.Create();
     EXPECT_EQ(world.state(), v1::SUCCESS);
     EXPECT_EQ(world.run_count(), 2001);
@@ -56,7 +58,10 @@ TEST(Slices, AFanOutOfInlineTasksGoesInSlicesAndWritesEachRunOnce) {
 TEST(Slices, WithoutItsContinueTheRestStaysVisibleAndSurvivesACrash) {
   World::Options options = Large();
   options.auto_continue = false;
-  World world(Loop(600, 0, "{id: r, type: debug.Return, format: x}, {id: s, type: debug.Return, format: y}"), options);
+  World world(
+      Loop(600, 0,
+           "{id: r, type: debug.Return, format: x}, {id: s, type: debug.Return, format: y}"),
+      options);
   Step step = world.Create();
   int steps = 1;
   while (step.continue_due) {
@@ -77,7 +82,8 @@ TEST(Slices, WithoutItsContinueTheRestStaysVisibleAndSurvivesACrash) {
 
 TEST(Slices, ManyInlineTasksInARowGoInSlices) {
   std::string yaml = "id: f\nnamespace: n\ntasks:\n";
-  for (int i = 0; i < 700; ++i) absl::StrAppend(&yaml, "- {id: t", i, ", type: log.Log, message: x}\n");
+  for (int i = 0; i < 700; ++i)
+    absl::StrAppend(&yaml, "- {id: t", i, ", type: log.Log, message: x}\n");
   World world(yaml, Large());
   world.Create();
   EXPECT_EQ(world.state(), v1::SUCCESS);
@@ -94,7 +100,8 @@ TEST(Slices, AtMostAThousandChildrenWaitForALease) {
   for (int i = 0; i < 10; ++i) world.Lease(absl::StrCat("w@", i));
   EXPECT_EQ(world.run_count(), 1011) << "each lease makes room for one more";
   for (int i = 0; i < 10; ++i) world.Succeed(absl::StrCat("w@", i));
-  EXPECT_EQ(world.execution().FindRun(0)->branch().resumable_size(), 10) << "no room to go on with them";
+  EXPECT_EQ(world.execution().FindRun(0)->branch().resumable_size(), 10)
+      << "no room to go on with them";
   for (int i = 10; i < 20; ++i) world.Lease(absl::StrCat("w@", i));
   EXPECT_TRUE(world.HasRun("x@9"));
   EXPECT_FALSE(world.HasRun("x@10"));
@@ -137,7 +144,10 @@ TEST(Slices, AKillWalksInSlicesAndSurvivesACrash) {
 }
 
 TEST(Slices, AStepIsBoundedInBytesToo) {
-  World world(Loop(64, 0, absl::StrCat("{id: r, type: debug.Return, format: '", std::string(20'000, 'x'), "'}")), Large());
+  World world(
+      Loop(64, 0,
+           absl::StrCat("{id: r, type: debug.Return, format: '", std::string(20'000, 'x'), "'}")),
+      Large());
   world.Create();
   EXPECT_EQ(world.state(), v1::SUCCESS);
   ExpectSlices(world);

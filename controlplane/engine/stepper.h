@@ -77,14 +77,15 @@ class Stepper {
   bool StoreOutputs(v1::TaskRun& run, const expression::Value& outputs, std::string* error);
   // The run waits for facts; or an error when it has waited too long or for too many.
   std::optional<expression::Error> WaitForFacts(int64_t run, const expression::Need& need);
-  void LogRun(const v1::TaskRun& run, v1::LogLevel level, std::string_view text, bool tainted = false);
+  void LogRun(const v1::TaskRun& run, v1::LogLevel level, std::string_view text,
+              bool tainted = false);
   std::string Scrub(int64_t run, std::string_view text) const;
   bool UnderKill(int64_t run) const;
   Scope ScopeOf(int64_t run) const;
 
   // stepper_branches.cc: owners of task lists.
   void Advance(int64_t owner);
-  bool AdvanceTasks(int64_t owner, const flow::Task* task);   // Whether its list is done.
+  bool AdvanceTasks(int64_t owner, const flow::Task* task);  // Whether its list is done.
   bool AdvanceSequence(int64_t owner, const flow::TaskList& list);
   bool AdvanceParallel(int64_t owner, const flow::Task& task, const flow::TaskList& list);
   bool AdvanceLoopSequence(int64_t owner, const flow::TaskList& list);
@@ -95,7 +96,7 @@ class Stepper {
   bool AdvanceDag(int64_t owner, const flow::Task& task, const flow::TaskList& list);
   void EndOwner(int64_t owner, const flow::Task* task, bool killed);
   void EndExecution(v1::State state);
-  std::string StoreFlowOutputs(const expression::Value& values);   // Why not, "" when stored.
+  std::string StoreFlowOutputs(const expression::Value& values);  // Why not, "" when stored.
   void SetHeadState(v1::State state);
   const flow::TaskList* MainList(const flow::Task& task, const v1::BranchState& branch) const;
   const v1::BranchState& BranchOf(int64_t owner) const;
@@ -112,10 +113,10 @@ class Stepper {
   std::vector<Effect> effects_;
   std::set<int64_t> due_runs_;
   std::set<int64_t> due_owners_;
-  std::set<int64_t> left_owners_;   // The slice was full when they had more to create.
+  std::set<int64_t> left_owners_;  // The slice was full when they had more to create.
   int64_t inline_count_ = 0;
   bool is_continue_ = false;
-  bool more_ready_ = false;         // Ready rows of earlier slices were not even looked at.
+  bool more_ready_ = false;  // Ready rows of earlier slices were not even looked at.
   std::string broken_;
 };
 

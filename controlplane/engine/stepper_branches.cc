@@ -26,9 +26,7 @@ const flow::TaskList& NoTasks() {
 }
 
 // Children that wait for a lease or for the engine.
-int64_t Unleased(const v1::Tally& tally) {
-  return tally.live() - tally.running() - tally.paused();
-}
+int64_t Unleased(const v1::Tally& tally) { return tally.live() - tally.running() - tally.paused(); }
 
 // Children that use a slot of their container: those that are suspended use none.
 int64_t SlotsUsed(const v1::Tally& tally) { return tally.live() - tally.paused(); }
@@ -181,9 +179,7 @@ void Stepper::Advance(int64_t owner) {
         if (branch.tally().live() > 0 || branch.side_tally().live() > 0) return;
         EndOwner(owner, task, killed);
         return;
-      default:
-        Break(absl::StrCat("owner ", owner, " stands in an unknown list"));
-        return;
+      default: Break(absl::StrCat("owner ", owner, " stands in an unknown list")); return;
     }
   }
 }
@@ -193,10 +189,8 @@ bool Stepper::AdvanceTasks(int64_t owner, const flow::Task* task) {
   const flow::TaskList* found = MainList(*task, BranchOf(owner));
   const flow::TaskList& list = found == nullptr ? NoTasks() : *found;
   switch (task->flowable) {
-    case flow::Flowable::kParallel:
-      return AdvanceParallel(owner, *task, list);
-    case flow::Flowable::kDag:
-      return AdvanceDag(owner, *task, list);
+    case flow::Flowable::kParallel: return AdvanceParallel(owner, *task, list);
+    case flow::Flowable::kDag: return AdvanceDag(owner, *task, list);
     case flow::Flowable::kForEach:
       if (!HasEnabled(list)) return true;
       if (task->type == "flow.EachParallel") return AdvanceLoopParallel(owner, *task, list);
@@ -207,11 +201,9 @@ bool Stepper::AdvanceTasks(int64_t owner, const flow::Task* task) {
     case flow::Flowable::kSequential:
     case flow::Flowable::kIf:
     case flow::Flowable::kSwitch:
-    case flow::Flowable::kAllowFailure:
-      return AdvanceSequence(owner, list);
+    case flow::Flowable::kAllowFailure: return AdvanceSequence(owner, list);
     case flow::Flowable::kSleep:
-    case flow::Flowable::kNone:
-      break;
+    case flow::Flowable::kNone: break;
   }
   Break(absl::StrCat("task '", task->id, "' owns no list"));
   return false;
@@ -260,9 +252,8 @@ bool Stepper::AdvanceParallel(int64_t owner, const flow::Task& task, const flow:
 bool Stepper::AdvanceDag(int64_t owner, const flow::Task& task, const flow::TaskList& list) {
   // A task of the list by its id; nullptr when it is disabled, and so ignored.
   const auto enabled = [&list](const std::string& id) {
-    return std::any_of(list.begin(), list.end(), [&id](const auto& each) {
-      return each->id == id && !each->disabled;
-    });
+    return std::any_of(list.begin(), list.end(),
+                       [&id](const auto& each) { return each->id == id && !each->disabled; });
   };
   bool all_created = true;
   for (const auto& candidate : list) {
@@ -402,8 +393,8 @@ void Stepper::EndExecution(v1::State state) {
     const Evaluator evaluator(ScopeOf(-1),
                               waited ? absl::FromUnixMicros(waiting.since_micros()) : draft_.now(),
                               waited ? waiting.seed() : draft_.seed());
-    flow::OutputsOutcome outcome = flow::ResolveOutputs(flow_.outputs, *environment_.renderer,
-                                                        evaluator.Context("outputs"));
+    flow::OutputsOutcome outcome =
+        flow::ResolveOutputs(flow_.outputs, *environment_.renderer, evaluator.Context("outputs"));
     if (auto* need = std::get_if<Need>(&outcome)) {
       // A kill does not wait for what its outputs would need.
       std::optional<Error> fault =
@@ -441,11 +432,11 @@ void Stepper::EndExecution(v1::State state) {
 std::string Stepper::StoreFlowOutputs(const Value& values) {
   MapBuilder stored;
   for (const expression::MapEntry& entry : values.entries()) {
-    const bool secret = std::any_of(
-        flow_.outputs.begin(), flow_.outputs.end(), [&entry](const flow::Output& output) {
-          return output.type == "SECRET" && entry.key.is_string() &&
-                 output.id == entry.key.AsString();
-        });
+    const bool secret = std::any_of(flow_.outputs.begin(), flow_.outputs.end(),
+                                    [&entry](const flow::Output& output) {
+                                      return output.type == "SECRET" && entry.key.is_string() &&
+                                             output.id == entry.key.AsString();
+                                    });
     if (entry.value.is_null() || !(secret || entry.value.AnyTainted())) {
       stored.Set(entry.key, entry.value);
       continue;

@@ -49,8 +49,7 @@ void Stepper::Handle(const v1::Event& event) {
     case v1::Event::kSlotReleased:
     case v1::Event::kSlotGranted:
     case v1::Event::kSlotRefused:
-    case v1::Event::KIND_NOT_SET:
-      return;
+    case v1::Event::KIND_NOT_SET: return;
   }
 }
 
@@ -195,8 +194,9 @@ void Stepper::LoseAttempt(int64_t number, std::string_view why) {
     FailOrRetry(number, "WORKER_LOST", error);
     return;
   }
-  LogRun(run, v1::WARN, absl::StrCat("worker '", worker, "' was lost (", std::string(why),
-                                     "): the task is offered again"));
+  LogRun(run, v1::WARN,
+         absl::StrCat("worker '", worker, "' was lost (", std::string(why),
+                      "): the task is offered again"));
   EndAttempt(run, v1::RESUBMITTED, why);
   run.set_lost_count(run.lost_count() + 1);
   Become(run, v1::CREATED);

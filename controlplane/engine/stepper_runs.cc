@@ -109,8 +109,7 @@ void Stepper::Become(v1::TaskRun& run, v1::State state) {
   PushState(run, state, draft_.now_micros());
   run.set_live(!IsTerminal(state));
   v1::BranchState& branch = MutableBranchOf(run.parent());
-  v1::Tally& tally =
-      run.list() == "tasks" ? *branch.mutable_tally() : *branch.mutable_side_tally();
+  v1::Tally& tally = run.list() == "tasks" ? *branch.mutable_tally() : *branch.mutable_side_tally();
   Count(tally, before, -1);
   Count(tally, state, 1);
   if (tally.live() < 0 || tally.running() < 0 || tally.paused() < 0) {
@@ -193,8 +192,8 @@ bool Stepper::StoreOutputs(v1::TaskRun& run, const Value& outputs, std::string* 
   if (!outputs.is_map() || outputs.size() == 0) return true;
   Value stored = outputs;
   if (outputs.AnyTainted()) {
-    absl::StatusOr<Value> sealed = SealWhole(outputs, environment_.sealer,
-                                             PropertySeed(draft_.seed(), run.number(), "seal"));
+    absl::StatusOr<Value> sealed =
+        SealWhole(outputs, environment_.sealer, PropertySeed(draft_.seed(), run.number(), "seal"));
     if (!sealed.ok()) {
       *error = std::string(sealed.status().message());
       return false;
@@ -249,8 +248,8 @@ void Stepper::StartRun(int64_t number) {
     }
     v1::TaskRun& run = draft_.MutableRun(number);
     if (fault) {
-      run.set_error(Scrub(number, absl::StrCat("Failed to evaluate the runIf condition: ",
-                                               fault->message)));
+      run.set_error(
+          Scrub(number, absl::StrCat("Failed to evaluate the runIf condition: ", fault->message)));
       LogRun(run, v1::ERROR, run.error());
       EndRun(number, v1::FAILED, Soften::kNo);
       return;
@@ -323,9 +322,9 @@ void Stepper::RunInline(int64_t number, const flow::Task& task) {
   if (result.labels) {
     v1::ExecutionPayload& payload = draft_.MutablePayload();
     for (v1::Label& label : *result.labels) {
-      const auto same = std::find_if(
-          payload.mutable_labels()->begin(), payload.mutable_labels()->end(),
-          [&label](const v1::Label& each) { return each.key() == label.key(); });
+      const auto same =
+          std::find_if(payload.mutable_labels()->begin(), payload.mutable_labels()->end(),
+                       [&label](const v1::Label& each) { return each.key() == label.key(); });
       (same == payload.mutable_labels()->end() ? *payload.add_labels() : *same) = std::move(label);
     }
   }
@@ -355,8 +354,7 @@ void Stepper::EndRun(int64_t number, v1::State state, Soften soften) {
   run.set_ready(false);
   if (run.due_micros() != 0) {
     run.set_due_micros(0);
-    for (const v1::Timer::Kind kind :
-         {v1::Timer::RETRY, v1::Timer::SLEEP, v1::Timer::KILL_GRACE}) {
+    for (const v1::Timer::Kind kind : {v1::Timer::RETRY, v1::Timer::SLEEP, v1::Timer::KILL_GRACE}) {
       draft_.DropTimer(number, kind);
     }
   }
@@ -453,14 +451,12 @@ void Stepper::BeginFlowable(int64_t number, const flow::Task& task) {
       branch.set_value_count(static_cast<int64_t>(loop_values.size()));
       break;
     }
-    case flow::Flowable::kSleep:
-      return BeginSleep(number, task, evaluator);
+    case flow::Flowable::kSleep: return BeginSleep(number, task, evaluator);
     case flow::Flowable::kSequential:
     case flow::Flowable::kParallel:
     case flow::Flowable::kAllowFailure:
     case flow::Flowable::kDag:
-    case flow::Flowable::kNone:
-      break;
+    case flow::Flowable::kNone: break;
   }
   if (need) {
     fault = WaitForFacts(number, *need);
@@ -493,16 +489,18 @@ void Stepper::BeginFlowable(int64_t number, const flow::Task& task) {
 }
 
 void Stepper::BeginSleep(int64_t number, const flow::Task& task, const Evaluator& evaluator) {
-  const auto duration_of = [&](const Value& written,
-                               std::string_view property) -> std::variant<absl::Duration, Need, Error> {
-    Outcome outcome = written.is_string() ? evaluator.Text(written.AsString(), property)
-                                          : Outcome(written);
+  const auto duration_of =
+      [&](const Value& written,
+          std::string_view property) -> std::variant<absl::Duration, Need, Error> {
+    Outcome outcome =
+        written.is_string() ? evaluator.Text(written.AsString(), property) : Outcome(written);
     if (auto* need = std::get_if<Need>(&outcome)) return std::move(*need);
     if (auto* fault = std::get_if<Error>(&outcome)) return std::move(*fault);
     const std::string text = expression::PrintText(std::get<Value>(outcome));
     const std::optional<absl::Duration> duration = flow::ParseDuration(text);
     if (!duration || *duration < absl::ZeroDuration()) {
-      return Error{Error::Code::kEval, absl::StrCat(std::string(property), " must be a duration, such as PT5S")};
+      return Error{Error::Code::kEval,
+                   absl::StrCat(std::string(property), " must be a duration, such as PT5S")};
     }
     return *duration;
   };
@@ -537,7 +535,8 @@ void Stepper::BeginSleep(int64_t number, const flow::Task& task, const Evaluator
   v1::Waiting& waits = *run.mutable_waiting();
   waits.set_reason(limit < whole ? kSleepsToTimeout : kSleeps);
   waits.set_since_micros(draft_.now_micros());
-  v1::Timer& timer = draft_.PutTimer(number, v1::Timer::SLEEP, draft_.now() + std::min(whole, limit));
+  v1::Timer& timer =
+      draft_.PutTimer(number, v1::Timer::SLEEP, draft_.now() + std::min(whole, limit));
   timer.set_generation(run.generation());
   timer.set_attempt(run.attempt_count());
   run.set_due_micros(timer.due_micros());

@@ -73,7 +73,8 @@ std::vector<Value> Parents(const Scope& scope, const v1::TaskRun& run) {
       taskrun.Set("value", Value::String(above->value()));
       map.Set("taskrun", taskrun.Build());
     }
-    if (above->has_outputs() || above->outputs_apart()) map.Set("outputs", OutputsOf(scope, *above));
+    if (above->has_outputs() || above->outputs_apart())
+      map.Set("outputs", OutputsOf(scope, *above));
     if (map.size() > 0) parents.push_back(map.Build());
   }
   return parents;

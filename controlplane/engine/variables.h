@@ -22,8 +22,8 @@ struct Scope {
   const Draft* draft = nullptr;
   const flow::Flow* flow = nullptr;
   const Environment* environment = nullptr;
-  int64_t run = -1;           // -1: of the execution.
-  bool open_sealed = true;    // Whether sealed values are opened, or shown as they are stored.
+  int64_t run = -1;         // -1: of the execution.
+  bool open_sealed = true;  // Whether sealed values are opened, or shown as they are stored.
   // Names of its own, seen first: a map.
   expression::Value extra;
 };

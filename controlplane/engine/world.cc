@@ -194,7 +194,8 @@ void World::Answer(const FetchFacts& fetch) {
       answer.set_found(true);
       answer.mutable_value()->set_utf8(kv[name]);
     } else {
-      facts.Put(fact.Key(), absl::NotFoundError(absl::StrCat("there is no ", fact.function, " '", name, "'")));
+      facts.Put(fact.Key(),
+                absl::NotFoundError(absl::StrCat("there is no ", fact.function, " '", name, "'")));
     }
   }
   Send(event);
@@ -322,7 +323,8 @@ std::string World::NameOf(const v1::TaskRun& run) const {
     if (at->has_value()) values.push_back(at->value());
   }
   std::reverse(values.begin(), values.end());
-  return values.empty() ? run.task_id() : absl::StrCat(run.task_id(), "@", absl::StrJoin(values, "/"));
+  return values.empty() ? run.task_id()
+                        : absl::StrCat(run.task_id(), "@", absl::StrJoin(values, "/"));
 }
 
 bool World::HasRun(std::string_view name) const {
@@ -357,7 +359,8 @@ namespace {
 template <typename Row>
 std::string HistoryOf(const Row& row) {
   std::vector<std::string> words;
-  for (const v1::HistoryEntry& entry : row.history()) words.push_back(v1::State_Name(entry.state()));
+  for (const v1::HistoryEntry& entry : row.history())
+    words.push_back(v1::State_Name(entry.state()));
   return absl::StrJoin(words, " ");
 }
 }  // namespace

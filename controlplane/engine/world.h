@@ -21,17 +21,17 @@ class World {
  public:
   struct Options {
     bool encryption_key = true;
-    bool check_every_step = true;   // Costs a look at every row; large tests check at the end.
-    bool keep_steps = true;         // records() and steps(); large runs drop them.
-    bool auto_continue = true;      // Continue events follow at once.
-    bool answer_facts = true;       // Facts are answered at once from `kv` and `secrets`.
+    bool check_every_step = true;  // Costs a look at every row; large tests check at the end.
+    bool keep_steps = true;        // records() and steps(); large runs drop them.
+    bool auto_continue = true;     // Continue events follow at once.
+    bool answer_facts = true;      // Facts are answered at once from `kv` and `secrets`.
   };
   explicit World(std::string_view yaml) : World(yaml, Options()) {}
   World(std::string_view yaml, Options options);
   ~World();
 
-  std::map<std::string, std::string> kv;        // Answers of kv('…'): JSON.
-  std::map<std::string, std::string> secrets;   // Answers of secret('…').
+  std::map<std::string, std::string> kv;       // Answers of kv('…'): JSON.
+  std::map<std::string, std::string> secrets;  // Answers of secret('…').
 
   // A type that a worker brought.
   bool AddType(std::string_view json);
@@ -75,7 +75,7 @@ class World {
   std::string NameOf(const v1::TaskRun& run) const;
   // Every line that the engine wrote: "a INFO text".
   std::vector<std::string> Lines() const;
-  std::string Outputs(std::string_view run) const;   // JSON, "" for none.
+  std::string Outputs(std::string_view run) const;  // JSON, "" for none.
   expression::Outcome Eval(std::string_view text, std::string_view run = "") const;
   Rendering Render(std::string_view run) const;
 

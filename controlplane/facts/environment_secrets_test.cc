@@ -7,9 +7,8 @@
 namespace orch::facts {
 namespace {
 
-const EnvironmentSecrets kSecrets(
-    {"SECRET_MY_SECRET=aGVsbG8tc2VjcmV0", "SECRET_FOLDED=aGVs\nbG8=", "SECRET_PLAIN=not base64!",
-     "PATH=/bin", "SECRETS=x"});
+const EnvironmentSecrets kSecrets({"SECRET_MY_SECRET=aGVsbG8tc2VjcmV0", "SECRET_FOLDED=aGVs\nbG8=",
+                                   "SECRET_PLAIN=not base64!", "PATH=/bin", "SECRETS=x"});
 
 TEST(EnvironmentSecrets, ANameIsFoundInAnyCaseOfLetters) {
   EXPECT_THAT(kSecrets.Get("MY_SECRET"), IsOkAndHolds("hello-secret"));

@@ -97,8 +97,7 @@ absl::StatusOr<Value> FactFetcher::File(const FactPlace& place, const Fact& fact
   std::string text(static_cast<size_t>(info->size), '\0');
   size_t size = 0;
   while (size < text.size()) {
-    ORCH_ASSIGN_OR_RETURN(const size_t got,
-                          source->Read(text.data() + size, text.size() - size));
+    ORCH_ASSIGN_OR_RETURN(const size_t got, source->Read(text.data() + size, text.size() - size));
     if (got == 0) break;
     size += got;
   }
@@ -114,15 +113,14 @@ absl::StatusOr<Value> FactFetcher::ErrorLogs(const FactPlace& place) {
   for (const store::v1::EngineLog& log : logs) {
     for (const store::v1::EngineLogLine& line : log.lines()) {
       if (line.level() != store::v1::ERROR || entries.size() >= kErrorLogCountMax) continue;
-      entries.push_back(
-          expression::MapBuilder()
-              .Set("namespace", Value::String(place.namespace_))
-              .Set("flowId", Value::String(place.flow_id))
-              .Set("executionId", Value::String(place.execution_id))
-              .Set("timestamp", Value::Instant(absl::FromUnixMicros(line.micros())))
-              .Set("level", Value::String("ERROR"))
-              .Set("message", Value::String(line.text()))
-              .Build());
+      entries.push_back(expression::MapBuilder()
+                            .Set("namespace", Value::String(place.namespace_))
+                            .Set("flowId", Value::String(place.flow_id))
+                            .Set("executionId", Value::String(place.execution_id))
+                            .Set("timestamp", Value::Instant(absl::FromUnixMicros(line.micros())))
+                            .Set("level", Value::String("ERROR"))
+                            .Set("message", Value::String(line.text()))
+                            .Build());
     }
   }
   return Value::List(std::move(entries));

@@ -125,9 +125,7 @@ void TaskReader::CheckFlowable(const YamlNode& node, Fields* fields, Task* task)
       }
       [[fallthrough]];
     case Flowable::kSequential:
-    case Flowable::kAllowFailure:
-      not_empty("tasks", "The 'tasks' property cannot be empty");
-      break;
+    case Flowable::kAllowFailure: not_empty("tasks", "The 'tasks' property cannot be empty"); break;
     case Flowable::kIf:
       not_empty("then", "must not be empty");
       if (fields->Take("condition") == nullptr) {
@@ -153,8 +151,8 @@ void TaskReader::CheckFlowable(const YamlNode& node, Fields* fields, Task* task)
   const bool is_for_each = task->type == "flow.ForEach";
   task->concurrency = is_for_each || task->type == "flow.EachSequential" ? 1 : 0;
   const char* limit = is_for_each ? "concurrencyLimit"
-                      : task->flowable == Flowable::kParallel ||
-                              task->flowable == Flowable::kDag || task->type == "flow.EachParallel"
+                      : task->flowable == Flowable::kParallel || task->flowable == Flowable::kDag ||
+                              task->type == "flow.EachParallel"
                           ? "concurrent"
                           : nullptr;
   if (limit == nullptr) return;

@@ -25,8 +25,9 @@ namespace orch::flow {
 struct EngineFeatures {
   // Types of the group `flow.`, by canonical name.
   std::set<std::string, std::less<>> flowables = {
-      "flow.AllowFailure", "flow.Dag", "flow.EachParallel", "flow.EachSequential", "flow.ForEach",
-      "flow.If",           "flow.Parallel", "flow.Sequential", "flow.Sleep", "flow.Switch"};
+      "flow.AllowFailure", "flow.Dag",   "flow.EachParallel", "flow.EachSequential",
+      "flow.ForEach",      "flow.If",    "flow.Parallel",     "flow.Sequential",
+      "flow.Sleep",        "flow.Switch"};
   bool errors = true;
   bool finally = true;
   bool after_execution = false;

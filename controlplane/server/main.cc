@@ -41,8 +41,7 @@ int main(int argc, char** argv) {
 
   auto server = orch::server::Server::Start(std::move(options));
   if (!server.ok()) {
-    std::fprintf(stderr, "orch-controlplane: %s\n",
-                 std::string(server.status().message()).c_str());
+    std::fprintf(stderr, "orch-controlplane: %s\n", std::string(server.status().message()).c_str());
     return 1;
   }
   orch::Log(orch::LogLevel::kInfo, "listening",

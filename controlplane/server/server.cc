@@ -53,7 +53,7 @@ constexpr char kVersion[] = "0.1.0";
 constexpr absl::Duration kDrainMax = absl::Seconds(10);
 constexpr absl::Duration kWorkerListMax = absl::Seconds(2);
 constexpr int64_t kOutputsBytesMax = int64_t{16} << 20;
-constexpr int kGrpcMessageBytesMax = 4 << 20;   // Messages stay below 1 MiB; more is a broken peer.
+constexpr int kGrpcMessageBytesMax = 4 << 20;  // Messages stay below 1 MiB; more is a broken peer.
 
 class EngineSealer final : public engine::Sealer {
  public:
@@ -103,9 +103,9 @@ expression::Value EnvsOf(const std::vector<std::string>& environment) {
 
 absl::Status CheckHost(const std::string& host) {
   if (host == "127.0.0.1" || host == "localhost" || host == "::1") return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "this server has neither TLS nor credentials and listens on loopback alone; '", host,
-      "' is not loopback: use 127.0.0.1 and a tunnel or proxy on this machine"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("this server has neither TLS nor credentials and listens on loopback alone; '",
+                   host, "' is not loopback: use 127.0.0.1 and a tunnel or proxy on this machine"));
 }
 
 absl::StatusOr<std::string> ReadAll(storage::FileStore& files, const std::string& uri_text) {
@@ -136,7 +136,9 @@ class WiredServer final : public Server {
   int http_port() const override { return http_port_; }
   int grpc_port() const override { return grpc_port_; }
   int management_port() const override { return management_port_; }
-  bool ready() const override { return !draining_ && strand_ != nullptr && strand_->counts().ready; }
+  bool ready() const override {
+    return !draining_ && strand_ != nullptr && strand_->counts().ready;
+  }
   std::string DescribeStore() const override { return store_->Describe(); }
 
   absl::Status Open();
@@ -270,8 +272,8 @@ absl::Status WiredServer::Wire() {
   };
   hooks.keep_schema = [this](const v1::CatalogEntry& entry) {
     background_->Post([this, entry] {
-      const absl::Status kept = types_->Bring(
-          {{entry.type(), entry.version(), entry.schema().utf8(), entry.markdown()}});
+      const absl::Status kept =
+          types_->Bring({{entry.type(), entry.version(), entry.schema().utf8(), entry.markdown()}});
       if (!kept.ok()) {
         Log(LogLevel::kWarning, "a worker's schema was not kept",
             {{"type", entry.type()}, {"error", std::string(kept.message())}});
@@ -290,8 +292,8 @@ absl::Status WiredServer::Wire() {
   system_ = std::make_unique<system::SystemWorker>(system::SystemWorker::Options{.owner = owner},
                                                    *executor_, *system_runner_, *dispatch_, *keys_);
 
-  const api::Live live{store_.get(), strand_.get(), strand_.get(), &bell_,
-                       followers_.get(), pool_.get(), &clock_};
+  const api::Live live{store_.get(),     strand_.get(), strand_.get(), &bell_,
+                       followers_.get(), pool_.get(),   &clock_};
   execution_service_.emplace(api::ExecutionService::Parts{
       .live = live,
       .flows = &*flows_,
@@ -356,13 +358,13 @@ absl::Status WiredServer::Listen() {
   metrics_ = std::make_unique<Metrics>([this] { return strand_->counts(); });
   management_ = std::make_unique<gateway::Management>(
       std::move(management),
-      gateway::Management::Probes{
-          .health = [] { return absl::OkStatus(); },
-          .ready = [this]() -> absl::Status {
-            if (draining_) return absl::UnavailableError("draining");
-            if (!ready()) return absl::UnavailableError("taking over shards");
-            return store_->Check();
-          }},
+      gateway::Management::Probes{.health = [] { return absl::OkStatus(); },
+                                  .ready = [this]() -> absl::Status {
+                                    if (draining_) return absl::UnavailableError("draining");
+                                    if (!ready())
+                                      return absl::UnavailableError("taking over shards");
+                                    return store_->Check();
+                                  }},
       &metrics_->registry(), pool_.get());
   ORCH_ASSIGN_OR_RETURN(management_port_, management_->Start());
   return absl::OkStatus();
@@ -415,15 +417,16 @@ void WiredServer::Drain() {
   draining_ = true;
   if (gateway_ != nullptr) gateway_->Stop();
   if (grpc_ != nullptr) {
-    grpc_->Shutdown(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                 gpr_time_from_millis(200, GPR_TIMESPAN)));
+    grpc_->Shutdown(
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(200, GPR_TIMESPAN)));
   }
   if (executor_ != nullptr && strand_ != nullptr) {
     const auto stopped = std::make_shared<Notification>();
     executor_->Post([this, stopped] { strand_->Stop([stopped] { stopped->Notify(); }); });
     if (!stopped->WaitFor(kDrainMax)) {
-      Log(LogLevel::kWarning, "the last changes could not be stored in time; they were not "
-                              "acknowledged, and callers ask again");
+      Log(LogLevel::kWarning,
+          "the last changes could not be stored in time; they were not "
+          "acknowledged, and callers ask again");
     }
   }
   if (grpc_ != nullptr) grpc_->Wait();

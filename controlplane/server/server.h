@@ -21,8 +21,8 @@ struct ServerOptions {
   std::string data;
   // libpq's connection string, "" for SQLite.
   std::string postgres;
-  std::string host = "127.0.0.1";       // Loopback alone, until TLS and a credential can be configured.
-  int http_port = 8080;                 // 0: any free one.
+  std::string host = "127.0.0.1";  // Loopback alone, until TLS and a credential can be configured.
+  int http_port = 8080;            // 0: any free one.
   int grpc_port = 50051;
   int management_port = 8081;
   absl::Duration lease_ttl = absl::Seconds(30);

@@ -17,8 +17,7 @@ namespace {
 // Gathers an upload in an unnamed file, then hands it to the store as one stream.
 class SpooledWriter final : public dispatch::AttemptFiles::Writer {
  public:
-  SpooledWriter(UniqueFd spool, storage::FileStore& files, std::string tenant,
-                storage::FileUri uri)
+  SpooledWriter(UniqueFd spool, storage::FileStore& files, std::string tenant, storage::FileUri uri)
       : spool_(std::move(spool)), files_(files), tenant_(std::move(tenant)), uri_(std::move(uri)) {}
 
   absl::Status Append(std::string_view data) override {
@@ -32,7 +31,8 @@ class SpooledWriter final : public dispatch::AttemptFiles::Writer {
   }
 
   absl::StatusOr<std::string> Finish() override {
-    if (::lseek(spool_.get(), 0, SEEK_SET) < 0) return ErrnoError(errno, "cannot read an upload back");
+    if (::lseek(spool_.get(), 0, SEEK_SET) < 0)
+      return ErrnoError(errno, "cannot read an upload back");
     class Source final : public storage::ByteSource {
      public:
       explicit Source(int fd) : fd_(fd) {}

@@ -116,8 +116,7 @@ void FaultyStore::Resolve(const Batch& batch, std::function<void(Resolution)> do
   if (HasBug("the look-up does not wait")) {
     return below_.Resolve(question, [this, id = batch.id, done](Resolution resolution) {
       const auto under_way = under_way_.find(id);
-      if (under_way != under_way_.end() &&
-          resolution.outcome == Resolution::Outcome::kNotDone) {
+      if (under_way != under_way_.end() && resolution.outcome == Resolution::Outcome::kNotDone) {
         under_way->second.called_not_done = true;
       }
       done(std::move(resolution));

@@ -64,17 +64,16 @@ absl::StatusOr<Value> GetKey(const Task& task, catalog::KeyValues& keys) {
                         keys.Get(task.tenant, task.namespace_, task.key));
   if (!entry.has_value()) {
     if (!FlagOf(task.config, "errorOnMissing", false)) return expression::MapBuilder().Build();
-    return absl::NotFoundError(
-        absl::StrCat("No value found for key '", task.key, "' in namespace '", task.namespace_,
-                     "'; set it first, or leave errorOnMissing out"));
+    return absl::NotFoundError(absl::StrCat("No value found for key '", task.key,
+                                            "' in namespace '", task.namespace_,
+                                            "'; set it first, or leave errorOnMissing out"));
   }
   return expression::MapBuilder().Set("value", catalog::KvPlain(entry->value)).Build();
 }
 
 absl::StatusOr<Value> DeleteKey(const Task& task, catalog::KeyValues& keys) {
-  ORCH_ASSIGN_OR_RETURN(
-      const bool deleted,
-      keys.Delete(task.tenant, task.namespace_, task.key, task.assign.token().attempt()));
+  ORCH_ASSIGN_OR_RETURN(const bool deleted, keys.Delete(task.tenant, task.namespace_, task.key,
+                                                        task.assign.token().attempt()));
   if (!deleted && FlagOf(task.config, "errorOnMissing", false)) {
     return absl::NotFoundError(absl::StrCat("No value found for key '", task.key,
                                             "' in namespace '", task.namespace_, "'"));
@@ -113,8 +112,7 @@ v1::Result RunSystemTask(const v1::Assign& assign, catalog::KeyValues& keys) {
   }
   result.set_state(v1::SUCCESS);
   if (outputs->is_map()) {
-    result.mutable_outputs()->set_utf8(
-        expression::ToJson(*outputs, expression::NullPolicy::kKeep));
+    result.mutable_outputs()->set_utf8(expression::ToJson(*outputs, expression::NullPolicy::kKeep));
   }
   return result;
 }

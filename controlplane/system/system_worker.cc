@@ -82,8 +82,7 @@ void SystemWorker::Handle(const v1::ControlMessage& message) {
         held_.erase(token.attempt());
       }
       break;
-    default:
-      break;  // A task that was killed ends by itself; its result is fenced.
+    default: break;  // A task that was killed ends by itself; its result is fenced.
   }
 }
 

@@ -22,7 +22,7 @@ namespace v1 = ::orch::v1;
 class SystemWorker final : public dispatch::Line {
  public:
   struct Options {
-    std::string owner;                                  // This replica.
+    std::string owner;  // This replica.
     int slots = 64;
     absl::Duration renewal = absl::Seconds(10);
   };
@@ -56,7 +56,7 @@ class SystemWorker final : public dispatch::Line {
   bool open_ = false;
   int64_t received_ = 0;
   int64_t renewal_number_ = 0;
-  std::map<std::string, v1::Result> held_;   // By attempt; the result once there is one.
+  std::map<std::string, v1::Result> held_;  // By attempt; the result once there is one.
   TimerId renewal_timer_ = kNoTimer;
 };
 

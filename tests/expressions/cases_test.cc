@@ -71,7 +71,8 @@ Outcome RenderOnce(const Value& row, const Renderer& renderer, const EvaluationC
   const std::string mode = Field(row, "mode");
   if (mode == "typed") return renderer.RenderTyped(expr.AsString(), context);
   if (mode == "object") return renderer.RenderObject(expr, context);
-  if (mode == "property") return renderer.RenderProperty(expr, TargetOf(Field(row, "target")), context);
+  if (mode == "property")
+    return renderer.RenderProperty(expr, TargetOf(Field(row, "target")), context);
   return renderer.RenderText(expr.AsString(), context);
 }
 
@@ -114,9 +115,12 @@ std::string TypeName(const Value& value) {
 // Members of lists and maps in a fixed order, whatever theirs was.
 Value Unordered(const Value& value) {
   std::vector<std::pair<std::string, Value>> parts;
-  for (const Value& item : value.items()) parts.emplace_back(ToJson(Unordered(item)), Unordered(item));
-  for (const MapEntry& entry : value.entries()) parts.emplace_back(JavaText(entry.key), Unordered(entry.value));
-  std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const Value& item : value.items())
+    parts.emplace_back(ToJson(Unordered(item)), Unordered(item));
+  for (const MapEntry& entry : value.entries())
+    parts.emplace_back(JavaText(entry.key), Unordered(entry.value));
+  std::sort(parts.begin(), parts.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
   if (value.is_map()) {
     MapBuilder map;
     for (auto& [key, part] : parts) map.Set(key, part);
@@ -141,10 +145,12 @@ std::string Fault(const Value& row) {
   const Error* error = std::get_if<Error>(&outcome);
   const std::string wanted_error = Field(row, "error");
   if (!wanted_error.empty()) {
-    if (error == nullptr) return "gave " + Shown(std::get<Value>(outcome)) + " instead of " + wanted_error;
+    if (error == nullptr)
+      return "gave " + Shown(std::get<Value>(outcome)) + " instead of " + wanted_error;
     std::string code = wanted_error.substr(0, wanted_error.find(':'));
     if (code == "runtime") code = "eval";
-    if (CodeName(error->code) != code) return "wrong code: " + std::string(CodeName(error->code)) + ": " + error->message;
+    if (CodeName(error->code) != code)
+      return "wrong code: " + std::string(CodeName(error->code)) + ": " + error->message;
     if (error->message.find("not built yet") != std::string::npos) return error->message;
     if (error->message.find(Field(row, "errorContains")) == std::string::npos) {
       return "wrong message: " + error->message;
@@ -182,7 +188,8 @@ TEST(ExpressionCases, AreCountedByArea) {
       ++passed;
       passing.push_back(id);
     } else {
-      std::printf("  %s %s\n      %s\n", id.c_str(), ToJson(*row.Find("expr")).c_str(), fault.c_str());
+      std::printf("  %s %s\n      %s\n", id.c_str(), ToJson(*row.Find("expr")).c_str(),
+                  fault.c_str());
     }
   }
   for (const auto& [area, counts] : areas) {
@@ -198,7 +205,8 @@ TEST(ExpressionCases, AreCountedByArea) {
   } else {
     const std::set<std::string> listed = ReadPassing();
     for (const std::string& id : passing) {
-      if (!listed.contains(id)) std::printf("%s passes and is not listed in passing.txt\n", id.c_str());
+      if (!listed.contains(id))
+        std::printf("%s passes and is not listed in passing.txt\n", id.c_str());
     }
   }
 }

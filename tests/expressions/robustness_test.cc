@@ -68,7 +68,9 @@ class Mangler {
   size_t Below(size_t bound) { return dice_() % bound; }
 
  private:
-  const std::string& Pick(const std::vector<Seed>& seeds) { return seeds[Below(seeds.size())].text; }
+  const std::string& Pick(const std::vector<Seed>& seeds) {
+    return seeds[Below(seeds.size())].text;
+  }
 
   std::mt19937 dice_;
 };

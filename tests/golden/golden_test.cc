@@ -39,7 +39,8 @@ std::string Tell(const World& world, const Step& step) {
     } else if (run.has_outputs()) {
       absl::StrAppend(&text, ", ", run.outputs().utf8());
     }
-    if (run.state() == v1::FAILED && !run.error().empty()) absl::StrAppend(&text, ", ", run.error());
+    if (run.state() == v1::FAILED && !run.error().empty())
+      absl::StrAppend(&text, ", ", run.error());
     absl::StrAppend(&text, "\n");
   }
   for (const v1::EngineLog& log : changes.logs()) {
@@ -51,8 +52,8 @@ std::string Tell(const World& world, const Step& step) {
   }
   for (const Effect& effect : step.effects) {
     if (const auto* offer = std::get_if<OfferRun>(&effect)) {
-      absl::StrAppend(&text, "    > offer ", world.NameOf(*world.execution().FindRun(offer->run)), " to ",
-                      offer->queue, "\n");
+      absl::StrAppend(&text, "    > offer ", world.NameOf(*world.execution().FindRun(offer->run)),
+                      " to ", offer->queue, "\n");
     } else if (const auto* stop = std::get_if<StopAttempt>(&effect)) {
       absl::StrAppend(&text, "    > stop ", world.NameOf(*world.execution().FindRun(stop->run)),
                       " attempt ", stop->attempt, "\n");
@@ -130,7 +131,8 @@ std::string Transcript(const fs::path& flow, const fs::path& script) {
 TEST(Golden, EveryScriptGivesItsTranscript) {
   // Bazel tells where the sources are when it runs us to update them.
   const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
-  const fs::path folder = workspace == nullptr ? fs::path("tests/golden") : fs::path(workspace) / "tests/golden";
+  const fs::path folder =
+      workspace == nullptr ? fs::path("tests/golden") : fs::path(workspace) / "tests/golden";
   std::vector<fs::path> scripts;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() == ".script") scripts.push_back(entry.path());

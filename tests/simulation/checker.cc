@@ -12,10 +12,8 @@ namespace {
 bool MayFollow(v1::State from, v1::State to) {
   if (from == to) return true;
   switch (from) {
-    case v1::CREATED:
-      return true;
-    case v1::RUNNING:
-      return to != v1::QUEUED && to != v1::RESTARTED;
+    case v1::CREATED: return true;
+    case v1::RUNNING: return to != v1::QUEUED && to != v1::RESTARTED;
     case v1::PAUSED:
       return to == v1::RUNNING || to == v1::RESTARTED || to == v1::KILLING || to == v1::KILLED ||
              to == v1::FAILED || to == v1::SUCCESS || to == v1::WARNING || to == v1::CANCELLED;
@@ -24,10 +22,8 @@ bool MayFollow(v1::State from, v1::State to) {
     case v1::RETRYING:
       return to == v1::RUNNING || to == v1::CREATED || to == v1::KILLING || to == v1::KILLED ||
              to == v1::FAILED || to == v1::CANCELLED;
-    case v1::KILLING:
-      return to == v1::KILLED;
-    default:
-      return false;  // Terminal.
+    case v1::KILLING: return to == v1::KILLED;
+    default: return false;  // Terminal.
   }
 }
 
@@ -104,8 +100,7 @@ void Checker::CheckShards(const store::Batch& batch) {
     auto& [epoch, sequence] = entry->second;
     if (claim.epoch < epoch) Violate("invariant 3: a commit of an old epoch was kept");
     if (!is_new && claim.sequence != sequence + 1) {
-      Violate(absl::StrCat("invariant 3: sequence ", sequence, " is followed by ",
-                           claim.sequence));
+      Violate(absl::StrCat("invariant 3: sequence ", sequence, " is followed by ", claim.sequence));
     }
     epoch = claim.epoch;
     sequence = claim.sequence;
@@ -158,13 +153,13 @@ void Checker::CheckRun(const v1::TaskRun& run) {
     }
     const bool was_killing = old.state() == v1::KILLING;
     if (was_killing && run.state() != v1::KILLING && run.state() != v1::KILLED) {
-      Violate(absl::StrCat("invariant 10: killed run ", id, " became ",
-                           v1::State_Name(run.state())));
+      Violate(
+          absl::StrCat("invariant 10: killed run ", id, " became ", v1::State_Name(run.state())));
     }
   }
-  if (run.has_lease() != (run.live() && (run.state() == v1::RUNNING ||
-                                         run.state() == v1::KILLING) &&
-                          run.lease().fence() > 0)) {
+  if (run.has_lease() !=
+      (run.live() && (run.state() == v1::RUNNING || run.state() == v1::KILLING) &&
+       run.lease().fence() > 0)) {
     Violate("a lease on a run that is not held: run " + id);
   }
   const bool starts = run.has_lease() && run.state() == v1::RUNNING &&
@@ -217,8 +212,8 @@ void Checker::CheckTallies(const std::string& execution_id) {
   if (head == heads_.end()) return;
   std::map<std::pair<int64_t, bool>, v1::Tally> counted;
   for (const v1::TaskRun* run : Runs(execution_id)) {
-    const bool side = !run->list().empty() && (run->list() == "errors" || run->list() == "finally" ||
-                                               run->list() == "after");
+    const bool side = !run->list().empty() && (run->list() == "errors" ||
+                                               run->list() == "finally" || run->list() == "after");
     v1::Tally& tally = counted[{run->parent(), side}];
     tally.set_created(tally.created() + 1);
     if (run->live()) tally.set_live(tally.live() + 1);
@@ -231,9 +226,9 @@ void Checker::CheckTallies(const std::string& execution_id) {
     if (want.created() != have.created() || want.live() != have.live() ||
         want.done() != have.done() || want.failed() != have.failed()) {
       Violate(absl::StrCat("the tally of ", execution_id, "/", owner, " says created ",
-                           have.created(), " live ", have.live(), " done ", have.done(),
-                           " failed ", have.failed(), ", a count says ", want.created(), " ",
-                           want.live(), " ", want.done(), " ", want.failed()));
+                           have.created(), " live ", have.live(), " done ", have.done(), " failed ",
+                           have.failed(), ", a count says ", want.created(), " ", want.live(), " ",
+                           want.done(), " ", want.failed()));
     }
   };
   check(head->second.branch(), -1);

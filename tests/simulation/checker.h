@@ -56,14 +56,14 @@ class Checker {
 
   std::string violation_;
   uint64_t hash_ = 0;
-  std::map<int, std::pair<int64_t, int64_t>> shards_;          // epoch, sequence
+  std::map<int, std::pair<int64_t, int64_t>> shards_;  // epoch, sequence
   std::map<std::string, v1::ExecutionHead> heads_;
   std::map<std::string, v1::ExecutionPayload> payloads_;
   std::map<std::pair<std::string, int64_t>, v1::TaskRun> runs_;
   std::map<std::string, int64_t> record_numbers_;
   std::map<std::string, engine::Execution> folded_;
-  std::set<std::string> killed_;                                // Executions with a committed kill.
-  std::map<std::string, std::string> attempt_ends_;             // token -> state it ended in
+  std::set<std::string> killed_;                     // Executions with a committed kill.
+  std::map<std::string, std::string> attempt_ends_;  // token -> state it ended in
   std::map<std::string, int> starts_;
   std::set<std::string> batches_;
 };

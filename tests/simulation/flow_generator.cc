@@ -18,7 +18,7 @@ using orch::v1::State;
 struct Ends {
   State state = orch::v1::SUCCESS;
   int64_t runs = 0;
-  bool exact = true;   // `runs` is certain.
+  bool exact = true;  // `runs` is certain.
 };
 
 class Drawer {
@@ -87,8 +87,7 @@ class Drawer {
       case 2:
       case 3:
       case 4:
-      case 5:
-        return Work(inner, yaml);
+      case 5: return Work(inner, yaml);
       case 6:
         Line(inner, "type: io.kestra.plugin.core.flow.Sequential", yaml);
         return Container(inner, depth, "tasks", 3, yaml);
@@ -151,8 +150,7 @@ class Drawer {
     return {state, 1, true};
   }
 
-  Ends Container(int inner, int depth, const std::string& list, int count_max,
-                 std::string* yaml) {
+  Ends Container(int inner, int depth, const std::string& list, int count_max, std::string* yaml) {
     Line(inner, list + ":", yaml);
     const Ends children = Sequence(inner + 2, depth - 1, count_max, yaml);
     Ends ends{orch::v1::SUCCESS, 1, true};

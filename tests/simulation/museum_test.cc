@@ -1,9 +1,10 @@
 // Every bug of the museum must be caught: a simulation that lets one pass proves nothing.
+#include "base/museum.h"
+
 #include <cstdio>
 #include <string>
 
 #include "base/log.h"
-#include "base/museum.h"
 #include "gtest/gtest.h"
 #include "tests/simulation/world.h"
 

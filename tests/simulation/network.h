@@ -20,10 +20,10 @@ namespace v1 = ::orch::v1;
 
 struct NetworkFaults {
   absl::Duration delay_max = absl::Milliseconds(20);
-  double drop_rate = 0;      // A single message vanishes on a live stream.
-  double double_rate = 0;    // It arrives twice.
-  double reorder_rate = 0;   // It is overtaken.
-  double cut_rate = 0;       // The stream breaks with this message.
+  double drop_rate = 0;     // A single message vanishes on a live stream.
+  double double_rate = 0;   // It arrives twice.
+  double reorder_rate = 0;  // It is overtaken.
+  double cut_rate = 0;      // The stream breaks with this message.
 };
 
 class Network {

@@ -17,17 +17,30 @@ uint64_t only_seed = 0;
 
 void ExpectSituations(Sometimes& sometimes) {
   for (const char* name : {
-           "a stream was cut", "a message was lost on a live stream", "a message arrived twice",
-           "a message was overtaken", "a commit was refused", "a commit was lost and had happened",
-           "a commit was lost and had not happened", "a commit was lost while still under way",
-           "a commit was never answered", "a commit was told twice", "a paused control plane woke up",
+           "a stream was cut",
+           "a message was lost on a live stream",
+           "a message arrived twice",
+           "a message was overtaken",
+           "a commit was refused",
+           "a commit was lost and had happened",
+           "a commit was lost and had not happened",
+           "a commit was lost while still under way",
+           "a commit was never answered",
+           "a commit was told twice",
+           "a paused control plane woke up",
            "the control plane died",
-           "a worker died and its scripts went on", "a machine died with work on it",
-           "a worker was cut off", "a restarted worker found an attempt",
-           "a result was a duplicate", "a result was fenced",
-           "an execution was killed", "a worker was lost and its attempt repeated",
-           "a run lost its third worker", "a fact was fetched",
-           "a task outlasted its lease's first term", "a create was refused for a while",
+           "a worker died and its scripts went on",
+           "a machine died with work on it",
+           "a worker was cut off",
+           "a restarted worker found an attempt",
+           "a result was a duplicate",
+           "a result was fenced",
+           "an execution was killed",
+           "a worker was lost and its attempt repeated",
+           "a run lost its third worker",
+           "a fact was fetched",
+           "a task outlasted its lease's first term",
+           "a create was refused for a while",
        }) {
     sometimes.Expect(name);
   }
@@ -43,8 +56,7 @@ TEST(Simulation, EveryExecutionSettlesAsTheOracleSays) {
     World world(seed, sometimes);
     const std::string violation = world.Run();
     steps += world.steps();
-    ASSERT_EQ(violation, "") << "replay with --seed=" << seed << "\n"
-                             << world.options().Describe();
+    ASSERT_EQ(violation, "") << "replay with --seed=" << seed << "\n" << world.options().Describe();
   }
   std::printf("%llu seeds, %lld steps\n", static_cast<unsigned long long>(last - first + 1),
               static_cast<long long>(steps));
@@ -71,7 +83,8 @@ TEST(Simulation, ASeedReplaysExactly) {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  orch::SetLogLevel(std::getenv("ORCH_SIM_LOG") != nullptr ? orch::LogLevel::kDebug : orch::LogLevel::kOff);
+  orch::SetLogLevel(std::getenv("ORCH_SIM_LOG") != nullptr ? orch::LogLevel::kDebug
+                                                           : orch::LogLevel::kOff);
   for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "--seed=", 7) == 0) {
       orch::simulation::only_seed = std::strtoull(argv[i] + 7, nullptr, 10);

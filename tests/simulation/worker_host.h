@@ -27,8 +27,8 @@ class WorkerHost {
     int slots = 4;
     std::vector<std::string> types;
     absl::Duration offline;
-    absl::Duration work_max = absl::Seconds(2);   // Longest task, most of the time.
-    double slow_rate = 0;                          // Tasks that take up to ten minutes.
+    absl::Duration work_max = absl::Seconds(2);  // Longest task, most of the time.
+    double slow_rate = 0;                        // Tasks that take up to ten minutes.
   };
 
   WorkerHost(Options options, ManualClock& clock, SimExecutor& world, Network& network,
@@ -67,8 +67,8 @@ class WorkerHost {
   Sometimes& sometimes_;
   SeededRandom random_;
   int64_t starts_ = 0;
-  std::map<worker::TokenKey, Attempt> attempts_;   // On disk and under shims: survives the process.
-  std::unique_ptr<worker::MemorySpool> spool_;     // Survives the process.
+  std::map<worker::TokenKey, Attempt> attempts_;  // On disk and under shims: survives the process.
+  std::unique_ptr<worker::MemorySpool> spool_;    // Survives the process.
   std::unique_ptr<Process> process_;
 };
 

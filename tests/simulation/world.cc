@@ -58,11 +58,12 @@ struct World::ControlPlane {
         facts(executor, world.random_, world.sometimes_),
         strand(conductor::Strand::Options{.owner = owner}, world.clock_, world.random_, executor,
                executor, world.store_, flows, facts, world.environment_),
-        logs({}, executor, executor, world.store_,
-             [this](const std::string& session, const v1::LeaseToken& token, int64_t line) {
-               dispatch.AckLines(session, token, line);
-             },
-             nullptr),
+        logs(
+            {}, executor, executor, world.store_,
+            [this](const std::string& session, const v1::LeaseToken& token, int64_t line) {
+              dispatch.AckLines(session, token, line);
+            },
+            nullptr),
         dispatch({}, world.clock_, executor, strand, logs, {}) {
     strand.SetDispatcher(&dispatch);
     for (const auto& [id, started] : world.started_) {
@@ -83,7 +84,8 @@ WorldOptions WorldOptions::Draw(Random& random) {
   const auto maybe = [&](double rate) { return random.Unit() < 0.5 ? rate * random.Unit() : 0; };
   options.worker_count = 1 + static_cast<int>(random.Below(3));
   options.execution_count = 1 + static_cast<int>(random.Below(8));
-  options.network.delay_max = absl::Milliseconds(1 + random.Below(random.Below(4) == 0 ? 2000 : 30));
+  options.network.delay_max =
+      absl::Milliseconds(1 + random.Below(random.Below(4) == 0 ? 2000 : 30));
   options.network.drop_rate = maybe(0.05);
   options.network.double_rate = maybe(0.1);
   options.network.reorder_rate = maybe(0.1);
@@ -111,16 +113,15 @@ WorldOptions WorldOptions::Draw(Random& random) {
 }
 
 std::string WorldOptions::Describe() const {
-  return absl::StrCat("workers ", worker_count, ", executions ", execution_count, ", delay ",
-                      absl::FormatDuration(network.delay_max), ", drop ", network.drop_rate,
-                      ", double ", network.double_rate, ", reorder ", network.reorder_rate,
-                      ", cut ", network.cut_rate, ", unknown ",
-                      store.unknown_done + store.unknown_not_done + store.unknown_under_way +
-                          store.dropped,
-                      ", kill worker ", kill_worker_rate, ", crash worker ", crash_worker_rate,
-                      ", kill control ", kill_control_rate,
-                      ", pause control ", pause_control_rate, ", partition ", partition_rate,
-                      ", kill execution ", kill_execution_rate, ", slow ", slow_rate);
+  return absl::StrCat(
+      "workers ", worker_count, ", executions ", execution_count, ", delay ",
+      absl::FormatDuration(network.delay_max), ", drop ", network.drop_rate, ", double ",
+      network.double_rate, ", reorder ", network.reorder_rate, ", cut ", network.cut_rate,
+      ", unknown ",
+      store.unknown_done + store.unknown_not_done + store.unknown_under_way + store.dropped,
+      ", kill worker ", kill_worker_rate, ", crash worker ", crash_worker_rate, ", kill control ",
+      kill_control_rate, ", pause control ", pause_control_rate, ", partition ", partition_rate,
+      ", kill execution ", kill_execution_rate, ", slow ", slow_rate);
 }
 
 namespace {
@@ -176,8 +177,7 @@ World::~World() {
            {store::CommitFault::Kind::kRefused, "a commit was refused"},
            {store::CommitFault::Kind::kUnknownDone, "a commit was lost and had happened"},
            {store::CommitFault::Kind::kUnknownNotDone, "a commit was lost and had not happened"},
-           {store::CommitFault::Kind::kUnknownUnderWay,
-            "a commit was lost while still under way"},
+           {store::CommitFault::Kind::kUnknownUnderWay, "a commit was lost while still under way"},
            {store::CommitFault::Kind::kDropped, "a commit was never answered"}}) {
     if (store_.counts()[static_cast<size_t>(kind)] > 0) sometimes_.Reach(name);
   }
@@ -254,11 +254,12 @@ void World::KillExecution(const std::string& id) {
   Started& started = started_.at(id);
   if (control_ == nullptr || !started.acknowledged) return;
   started.killed = true;
-  control_->strand.Kill(id, false, "tester", [this, id](absl::StatusOr<conductor::Snapshot> answer) {
-    if (!answer.ok()) return;
-    sometimes_.Reach("an execution was killed");
-    checker_.KillAcknowledged(id);
-  });
+  control_->strand.Kill(id, false, "tester",
+                        [this, id](absl::StatusOr<conductor::Snapshot> answer) {
+                          if (!answer.ok()) return;
+                          sometimes_.Reach("an execution was killed");
+                          checker_.KillAcknowledged(id);
+                        });
 }
 
 void World::HurtForAWhile() {

@@ -34,7 +34,7 @@ struct WorldOptions {
   int execution_count = 6;
   NetworkFaults network;
   store::FaultRates store;
-  double kill_worker_rate = 0;      // Per second of the bad phase.
+  double kill_worker_rate = 0;  // Per second of the bad phase.
   double crash_worker_rate = 0;
   double kill_control_rate = 0;
   double pause_control_rate = 0;

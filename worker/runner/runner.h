@@ -15,9 +15,9 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
-#include "worker/session/files.h"
 #include "worker/runner/script_job.h"
 #include "worker/runner/types.h"
+#include "worker/session/files.h"
 #include "worker/session/spawn.h"
 
 namespace orch::worker {

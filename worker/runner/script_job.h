@@ -11,9 +11,9 @@
 #include "absl/time/time.h"
 #include "orch/v1/worker.pb.h"
 #include "worker/runner/attempt_folder.h"
-#include "worker/session/files.h"
 #include "worker/runner/output_reader.h"
 #include "worker/runner/types.h"
+#include "worker/session/files.h"
 
 namespace orch::worker {
 

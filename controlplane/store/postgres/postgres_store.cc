@@ -94,8 +94,7 @@ absl::Status PostgresStore::EnsureDays(const std::set<int>& days) {
   });
 }
 
-// ---- Shards and batches
-// ----------------------------------------------------------------------------
+// ---- Shards and batches ------------------------------------------------------------------------
 
 absl::StatusOr<std::vector<Shard>> PostgresStore::TakeShards(const std::string& owner,
                                                              absl::Duration lease_ttl) {
@@ -200,8 +199,7 @@ absl::StatusOr<std::vector<std::string>> PostgresStore::FindBadAggregates(const 
   return bad;
 }
 
-// ---- Sessions
-// ----------------------------------------------------------------------------------------
+// ---- Sessions ----------------------------------------------------------------------------------
 
 absl::StatusOr<std::unique_ptr<Session>> PostgresStore::Borrow(Place place) {
   {

@@ -30,7 +30,7 @@ class Database {
     std::string vfs;
     int reader_count = 4;  // > 0
     absl::Duration busy_wait = absl::Seconds(5);
-    int checkpoint_pages = 1'000;          // From here on `checkpoint_due` is called after commits.
+    int checkpoint_pages = 8'000;          // From here on `checkpoint_due` is called after commits.
     int checkpoint_pages_max = 16'000;     // From here on the writer checkpoints by itself.
     std::function<void()> checkpoint_due;  // Must only hand over.
     std::function<void()> before_close;    // Lets go of statements of `writer`.
