@@ -43,7 +43,7 @@ TEST(CopyStreamTest, SaysThatAStreamWasCutOff) {
 
 TEST(CopyStreamTest, RefusesWhatIsNoSuchStream) {
   for (const std::string& bytes : {std::string("ERROR: no table"), std::string(),
-                                   kHead + std::string("\0\2\0\0\0\0", 6),        // Two columns.
+                                   kHead + std::string("\0\2\0\0\0\0", 6),  // Two columns.
                                    kHead + std::string("\0\1\377\377\377\377", 6)}) {  // A null.
     std::istringstream in(bytes);
     EXPECT_THAT(CopyStream(in).Next().status(), StatusIs(absl::StatusCode::kInvalidArgument));

@@ -59,16 +59,16 @@ absl::Status Prepare(const Wanted& wanted) {
 absl::Status OfStore(const Wanted& wanted, bool postgres) {
   std::printf("{");
   if (wanted.commits > 0) {
-    ORCH_RETURN_IF_ERROR(PrintTimes(
-        "commit",
-        postgres ? store::postgres::SingleCommitMicros(wanted.conninfo, wanted.commits)
-                 : store::sqlite::SingleCommitMicros(wanted.folder, wanted.commits),
-        ", "));
+    ORCH_RETURN_IF_ERROR(
+        PrintTimes("commit",
+                   postgres ? store::postgres::SingleCommitMicros(wanted.conninfo, wanted.commits)
+                            : store::sqlite::SingleCommitMicros(wanted.folder, wanted.commits),
+                   ", "));
   }
-  ORCH_ASSIGN_OR_RETURN(
-      const double rate,
-      postgres ? store::postgres::UpsertRunsPerSecond(wanted.conninfo, wanted.rows)
-               : store::sqlite::UpsertRunsPerSecond(wanted.folder, wanted.rows));
+  ORCH_ASSIGN_OR_RETURN(const double rate,
+                        postgres
+                            ? store::postgres::UpsertRunsPerSecond(wanted.conninfo, wanted.rows)
+                            : store::sqlite::UpsertRunsPerSecond(wanted.folder, wanted.rows));
   std::printf("\"rows_per_s\": %.0f}\n", rate);
   return absl::OkStatus();
 }

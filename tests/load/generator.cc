@@ -1,8 +1,10 @@
 // Starts executions through the gateway, and writes a line for each into a file:
 //
-//   due sent answered status execution     micros since 1970, 0 where it did not happen; "-" for no id
+//   due sent answered status execution     micros since 1970, 0 where it did not happen; "-" for no
+//   id
 //
-//   generator --port N --namespace NS --flow ID --file F (--rate R --seconds S | --count N) [--wait]
+//   generator --port N --namespace NS --flow ID --file F (--rate R --seconds S | --count N)
+//   [--wait]
 //
 // On standard output one line of JSON: what it counted, and the CPU it took itself.
 #include <sys/resource.h>
@@ -70,8 +72,7 @@ int Main(int argc, char** argv) {
   start.set_wait(wait);
   options.body = start.SerializeAsString();
   HttpLoad load(options);
-  const auto exchanges =
-      count > 0 ? load.Repeat(count) : load.Offer(rate, absl::Seconds(seconds));
+  const auto exchanges = count > 0 ? load.Repeat(count) : load.Offer(rate, absl::Seconds(seconds));
   const double cpu = CpuSeconds();  // Without reading the answers, which comes after the load.
   if (!exchanges.ok()) {
     std::fprintf(stderr, "generator: %s\n", std::string(exchanges.status().message()).c_str());
@@ -82,8 +83,8 @@ int Main(int argc, char** argv) {
     std::perror("generator");
     return 1;
   }
-  std::printf("{\"requests\": %zu, \"answered\": %d, \"cpu_s\": %.4f}\n", exchanges->size(), answered,
-              cpu);
+  std::printf("{\"requests\": %zu, \"answered\": %d, \"cpu_s\": %.4f}\n", exchanges->size(),
+              answered, cpu);
   return 0;
 }
 

@@ -160,7 +160,8 @@ absl::StatusOr<std::vector<Exchange>> HttpLoad::Offer(double rate, absl::Duratio
   exchanges_.assign(count, Exchange());
   const int64_t start = NowMicros();
   for (size_t i = 0; i < count; ++i) {
-    exchanges_[i].due_micros = start + static_cast<int64_t>(interval_micros * static_cast<double>(i));
+    exchanges_[i].due_micros =
+        start + static_cast<int64_t>(interval_micros * static_cast<double>(i));
   }
   const int64_t last =
       start + absl::ToInt64Microseconds(duration) + absl::ToInt64Microseconds(options_.patience);

@@ -33,8 +33,8 @@ struct Exchange {
 class HttpLoad {
  public:
   struct Options {
-    int port = 0;                // Of 127.0.0.1.
-    std::string target;          // "/rpc/…"
+    int port = 0;        // Of 127.0.0.1.
+    std::string target;  // "/rpc/…"
     std::string content_type = "application/x-protobuf";
     std::string body;
     int connection_count_max = 800;

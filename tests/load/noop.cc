@@ -18,7 +18,8 @@ class Noop final : public sdk::Task {
     ORCH_ASSIGN_OR_RETURN(const auto members, worker::ReadJsonObject(context.config()));
     const std::string* value = worker::FindMember(members, "value");
     return sdk::TaskResult{
-        .outputs = absl::StrCat("{\"value\":", value == nullptr ? "null" : *value, ",\"at\":", at, "}")};
+        .outputs =
+            absl::StrCat("{\"value\":", value == nullptr ? "null" : *value, ",\"at\":", at, "}")};
   }
 };
 

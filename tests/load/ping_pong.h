@@ -7,8 +7,8 @@
 
 namespace orch::load {
 
-// How long each of `count` round trips takes on a gRPC stream of the worker protocol over loopback: a
-// message of one result there, of one ack back.
+// How long each of `count` round trips takes on a gRPC stream of the worker protocol over loopback:
+// a message of one result there, of one ack back.
 absl::StatusOr<std::vector<int64_t>> PingPongMicros(int count);
 
 // How long it takes, each of `count` times, to spawn /bin/true and see it end.

@@ -1,5 +1,5 @@
-// Reads rows of executions or of task runs, as COPY (SELECT body …) TO STDOUT (FORMAT binary) writes
-// them, and prints a line for each. Times are microseconds since 1970, 0 for none.
+// Reads rows of executions or of task runs, as COPY (SELECT body …) TO STDOUT (FORMAT binary)
+// writes them, and prints a line for each. Times are microseconds since 1970, 0 for none.
 //
 //   rows heads   execution created ended state run_count
 //   rows runs    execution number task state attempt_count started ended outputs
