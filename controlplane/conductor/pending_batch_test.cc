@@ -106,13 +106,10 @@ TEST_F(PendingBatchTest, IsFullByRowsAndByBytes) {
   PendingBatch heavy;
   v1::Record record = RecordOf("bytes", 1);
   record.mutable_changes()->mutable_payload()->mutable_outputs()->set_utf8(
-      std::string(kBatchBytesMax / 2 - 100, 'x'));
+      std::string(kBatchBytesMax - 1000, 'x'));
   heavy.Add("bytes", record);
   EXPECT_FALSE(heavy.full());
-  heavy.Add("bytes", RecordOf("bytes", 2));
-  heavy.Add("bytes", RecordOf("bytes", 3));
-  heavy.Add("bytes", RecordOf("bytes", 4));
-  record.mutable_changes()->mutable_payload()->mutable_outputs()->set_utf8(std::string(100, 'x'));
+  record.mutable_changes()->mutable_payload()->mutable_outputs()->set_utf8(std::string(1000, 'x'));
   heavy.Add("bytes", record);
   EXPECT_TRUE(heavy.full());
 }

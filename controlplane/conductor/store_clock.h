@@ -17,10 +17,14 @@ class StoreClock {
   explicit StoreClock(Clock& clock)
       : clock_(clock), base_(clock.Now()), base_boot_(clock.Boottime()), last_(base_) {}
 
-  // What the store's clock said in an answer that came just now.
-  void Set(absl::Time store_now) {
-    base_ = store_now;
-    base_boot_ = clock_.Boottime();
+  // What the store's clock said in an answer that came just now, to a question asked at `asked_at`
+  // (boot time): somewhen between the two. What was believed until now is kept if it fits in there,
+  // since an answer that took long says little.
+  void Set(absl::Time store_now, absl::Duration asked_at) {
+    const absl::Duration now = clock_.Boottime();
+    const absl::Time latest = store_now + std::max(now - asked_at, absl::ZeroDuration());
+    base_ = std::clamp(base_ + (now - base_boot_), store_now, latest);
+    base_boot_ = now;
   }
 
   absl::Time Now() {

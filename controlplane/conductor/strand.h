@@ -137,6 +137,7 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
     std::shared_ptr<const store::Batch> batch;
     std::vector<AfterCommit> after;
     std::vector<std::string> executions;
+    absl::Duration asked_at;  // Boot time at which the store was last asked.
     int64_t order = 0;
   };
   struct Listener {

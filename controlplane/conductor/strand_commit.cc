@@ -77,6 +77,7 @@ void Strand::FinishEmpty() {
 }
 
 void Strand::SendBatch() {
+  in_flight_->asked_at = clock_.Boottime();
   store_.Commit(in_flight_->batch,
                 [this, alive = alive_, order = in_flight_->order](store::CommitResult result) {
                   executor_.Post([this, alive, order, result = std::move(result)] {
@@ -129,6 +130,7 @@ void Strand::OnCommit(int64_t order, store::CommitResult result) {
 
 // Unknown is not failed: nothing is sent until the store has told what became of the batch.
 void Strand::Resolve() {
+  in_flight_->asked_at = clock_.Boottime();
   store_.Resolve(*in_flight_->batch,
                  [this, alive = alive_, order = in_flight_->order](store::Resolution resolution) {
                    executor_.Post([this, alive, order, resolution = std::move(resolution)] {
@@ -162,7 +164,7 @@ void Strand::Committed(absl::Time store_now) {
   if (std::exchange(no_room_, false)) {
     Log(LogLevel::kInfo, "the store takes changes again");
   }
-  store_clock_.Set(store_now);
+  store_clock_.Set(store_now, done.asked_at);
   for (const store::ShardClaim& claim : done.batch->claims) {
     const auto shard = shards_.find(claim.shard);
     if (shard != shards_.end()) shard->second.sequence = claim.sequence;

@@ -65,7 +65,7 @@ void Strand::Load(std::vector<store::Shard> shards) {
   for (const store::Shard& shard : shards) {
     shards_[shard.id] = shard;
     kept_at_[shard.id] = clock_.Boottime();
-    store_clock_.Set(shard.expires_at - options_.shard_ttl);
+    store_clock_.Set(shard.expires_at - options_.shard_ttl, clock_.Boottime());
   }
   background_.Post([this, alive = alive_, generation = load_generation_,
                     shards = std::move(shards)] {

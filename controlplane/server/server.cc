@@ -50,6 +50,7 @@ namespace orch::server {
 namespace {
 
 constexpr char kVersion[] = "0.1.0";
+constexpr int kApiThreadCount = 8;
 constexpr absl::Duration kDrainMax = absl::Seconds(10);
 constexpr absl::Duration kWorkerListMax = absl::Seconds(2);
 constexpr int64_t kOutputsBytesMax = int64_t{16} << 20;
@@ -209,6 +210,7 @@ absl::Status WiredServer::OpenStore() {
   } else {
     store::postgres::PostgresStore::Options postgres;
     postgres.conninfo = options_.postgres;
+    postgres.reader_count = kApiThreadCount;  // Nobody waits for a session.
     ORCH_ASSIGN_OR_RETURN(store_, store::postgres::PostgresStore::Open(postgres));
   }
   ORCH_ASSIGN_OR_RETURN(files_, storage::LocalFileStore::Open(options_.data + "/files"));
@@ -242,7 +244,8 @@ absl::Status WiredServer::Wire() {
   environment_.envs = EnvsOf(options_.environment);
   environment_.globals = expression::MapBuilder().Build();
 
-  pool_ = std::make_unique<ThreadPool>(ThreadPool::Options{.name = "api", .thread_count = 8});
+  pool_ = std::make_unique<ThreadPool>(
+      ThreadPool::Options{.name = "api", .thread_count = kApiThreadCount});
   fact_pool_ = std::make_unique<ThreadPool>(ThreadPool::Options{.name = "facts"});
   background_ = std::make_unique<ThreadExecutor>("background");
   log_writer_ = std::make_unique<ThreadExecutor>("logs");

@@ -55,15 +55,17 @@ CREATE TABLE run_payload (
   kind INTEGER NOT NULL,
   body BLOB NOT NULL,
   PRIMARY KEY (day, execution_id, number, kind)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
+-- Rows of a kilobyte or more are in tables with a rowid: in a tree without one, what is beyond a quarter of a
+-- page spills into a page of its own, and a record would cost 4 KiB.
 CREATE TABLE record (
   day INTEGER NOT NULL,
   aggregate TEXT NOT NULL,
   first_number INTEGER NOT NULL,
   body BLOB NOT NULL,
   PRIMARY KEY (day, aggregate, first_number)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE engine_log (
   day INTEGER NOT NULL,
@@ -73,7 +75,7 @@ CREATE TABLE engine_log (
   sequence INTEGER NOT NULL,
   body BLOB NOT NULL,
   PRIMARY KEY (day, execution_id, run, attempt, sequence)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE timer (
   execution_id TEXT NOT NULL,
