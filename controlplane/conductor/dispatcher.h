@@ -59,7 +59,9 @@ class Dispatcher {
   // After a takeover: the leases that the rows name, each with a full new term. Lines of those with
   // secret names are held back until SetSecrets.
   virtual void Load(const std::vector<LeasedRun>& leases) = 0;
-  virtual void SetSecrets(const v1::LeaseToken& token, std::vector<std::string> values) = 0;
+  // The values, or nothing when they cannot be had any more.
+  virtual void SetSecrets(const v1::LeaseToken& token,
+                          std::optional<std::vector<std::string>> values) = 0;
   // Memory was dropped: forget all leases.
   virtual void Forget() = 0;
   // Why a run of this kind waits, for people.
@@ -83,10 +85,15 @@ class LeaseEvents {
   // Slots have come free in `queue`: waiting runs may ask for them, from within this call.
   virtual void SlotsFreed(const std::string& queue) = 0;
   virtual Standing Judge(const v1::LeaseToken& token) const = 0;
-  // A result whose outputs are an object within the limits; `secrets` are the values its attempt was
-  // given. It is answered through Dispatcher::Ack, after its commit when it changes something.
+  // The secrets that an attempt was given. Lost ones cannot be looked for: all is sealed then.
+  struct Secrets {
+    std::vector<std::string> values;
+    bool lost = false;
+  };
+  // A result whose outputs are an object within the limits. It is answered through Dispatcher::Ack,
+  // after its commit when it changes something.
   virtual void Ended(const std::string& session, const v1::Result& result,
-                     const std::vector<std::string>& secrets) = 0;
+                     const Secrets& secrets) = 0;
   virtual void Expired(const v1::LeaseToken& token) = 0;
   // `begun`: its start had been confirmed, so an attempt is lost.
   virtual void Returned(const v1::LeaseToken& token, bool begun, const std::string& reason) = 0;

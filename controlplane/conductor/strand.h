@@ -108,8 +108,7 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   void SlotsFreed(const std::string& queue) override;
   Standing Judge(const v1::LeaseToken& token) const override;
   bool CanJudge() const override { return ready_; }
-  void Ended(const std::string& session, const v1::Result& result,
-             const std::vector<std::string>& secrets) override;
+  void Ended(const std::string& session, const v1::Result& result, const Secrets& secrets) override;
   void Expired(const v1::LeaseToken& token) override;
   void Returned(const v1::LeaseToken& token, bool begun, const std::string& reason) override;
   void TimedOut(const v1::LeaseToken& token) override;
@@ -221,7 +220,7 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   Held FindHeld(const v1::LeaseToken& token) const;
   void RememberAccepted(const v1::LeaseToken& token);
   // Seals outputs that hold the text of a secret. False when there is no key to seal with.
-  bool SealOutputs(const std::vector<std::string>& secrets, v1::TaskRunEnded* ended);
+  bool SealOutputs(const Secrets& secrets, v1::TaskRunEnded* ended);
   void FetchSecrets(const LeasedRun& lease, const v1::ExecutionHead& head);
 
   const Options options_;
@@ -254,6 +253,7 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
       kept_at_;  // Boot time at which a shard's ownership was last extended.
   bool keep_due_ = false;
   ReadyQueue ready_queue_;
+  std::set<std::string> starved_queues_;  // Had free slots while nothing could be decided.
   std::map<std::pair<std::string, int64_t>, std::pair<std::string, std::string>> awaiting_render_;
   std::set<TimerKey> timers_;
   std::map<std::tuple<std::string, int64_t, int>, absl::Time> timer_dues_;

@@ -192,6 +192,8 @@ void Strand::Committed(absl::Time store_now) {
     counts_.live = static_cast<int64_t>(live_.size());
     counts_.waiting = ready_queue_.size();
   }
+  // Slots that came free while nothing could be decided are asked for now.
+  for (const std::string& queue : std::exchange(starved_queues_, {})) SlotsFreed(queue);
   Pump();
 }
 
@@ -287,7 +289,8 @@ void Strand::DropMemory(const absl::Status& why) {
   timer_dues_.clear();
   ready_queue_.Clear();
   awaiting_render_.clear();
-  keys_under_way_.clear();
+  const auto keys = std::exchange(keys_under_way_, {});
+  starved_queues_.clear();
   ForgetMail();
   no_room_ = false;
   dispatcher_->Forget();
@@ -296,6 +299,9 @@ void Strand::DropMemory(const absl::Status& why) {
   }
   for (const Work& item : work) {
     if (item.decided) item.decided(nullptr, false);
+  }
+  for (const auto& [key, waiting] : keys) {
+    for (const auto& next : waiting) next(why);
   }
   MutexLock lock(&mutex_);
   counts_.ready = false;

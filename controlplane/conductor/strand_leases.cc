@@ -50,6 +50,7 @@ void Strand::SlotsFreed(const std::string& queue) {
       }
     }
   }
+  if (Stalled()) starved_queues_.insert(queue);
   SchedulePump();
 }
 
@@ -185,18 +186,17 @@ LeaseEvents::Standing Strand::Judge(const v1::LeaseToken& token) const {
   return held.run->state() == v1::KILLING ? Standing::kStopping : Standing::kHeld;
 }
 
-void Strand::Ended(const std::string& session, const v1::Result& result,
-                   const std::vector<std::string>& secrets) {
+void Strand::Ended(const std::string& session, const v1::Result& result, const Secrets& secrets) {
   const Held held = FindHeld(result.token());
   if (held.run == nullptr) {
     // Not held: told before, or its lease ended by a loss or a kill. An answer about what is still
     // on its way to the disk waits for it.
-    const bool accepted = accepted_.contains(KeyOf(result.token()));
-    if (!accepted) {
-      MutexLock lock(&mutex_);
-      ++counts_.results_fenced;
-    }
-    AfterCommitOf([this, session, token = result.token(), accepted] {
+    AfterCommitOf([this, session, token = result.token()] {
+      const bool accepted = accepted_.contains(KeyOf(token));
+      if (!accepted) {
+        MutexLock lock(&mutex_);
+        ++counts_.results_fenced;
+      }
       dispatcher_->Ack(session, token, accepted ? v1::Ack::DUPLICATE : v1::Ack::FENCED,
                        accepted ? "" : "the lease of this attempt has ended");
     });
@@ -235,7 +235,6 @@ void Strand::Ended(const std::string& session, const v1::Result& result,
           [this, session, token = result.token(), killing, invalid, why = result.error().message()](
               Live*, bool changed) {
             const bool accepted = changed && !killing;
-            if (accepted) RememberAccepted(token);
             {
               MutexLock lock(&mutex_);
               ++(accepted ? counts_.results_accepted : counts_.results_fenced);
@@ -249,15 +248,20 @@ void Strand::Ended(const std::string& session, const v1::Result& result,
             const std::string reason = word == v1::Ack::INVALID  ? why
                                        : word == v1::Ack::FENCED ? kSuperseded
                                                                  : "";
-            AfterCommitOf([this, session, token, word, reason] {
+            AfterCommitOf([this, session, token, word, reason, accepted] {
+              if (accepted) RememberAccepted(token);
               dispatcher_->Ack(session, token, word, reason);
             });
           });
 }
 
-bool Strand::SealOutputs(const std::vector<std::string>& secrets, v1::TaskRunEnded* ended) {
+bool Strand::SealOutputs(const Secrets& secrets, v1::TaskRunEnded* ended) {
   const std::string& outputs = ended->outputs().utf8();
-  if (secrets.empty() || !secrets::Scrubber(secrets).Holds(outputs)) return true;
+  if (outputs.empty()) return true;
+  if (!secrets.lost &&
+      (secrets.values.empty() || !secrets::Scrubber(secrets.values).Holds(outputs))) {
+    return true;
+  }
   if (environment_.sealer == nullptr) return false;
   const auto sealed = environment_.sealer->Seal(outputs, random_.Next());
   if (!sealed.ok()) return false;
@@ -283,9 +287,13 @@ void Strand::FetchSecrets(const LeasedRun& lease, const v1::ExecutionHead& head)
   facts_.Fetch({head.tenant(), head.namespace_(), head.flow_id(), head.id()}, facts,
                [this, alive = alive_,
                 token = lease.token](std::vector<absl::StatusOr<expression::Value>> answers) {
-                 std::vector<std::string> values;
+                 std::optional<std::vector<std::string>> values(std::in_place);
                  for (const auto& answer : answers) {
-                   if (answer.ok() && answer->is_string()) values.push_back(answer->AsString());
+                   if (answer.ok() && answer->is_string()) {
+                     if (values.has_value()) values->push_back(answer->AsString());
+                   } else {
+                     values.reset();  // One that is missing could stand anywhere.
+                   }
                  }
                  executor_.Post([this, alive, token, values = std::move(values)] {
                    if (*alive) dispatcher_->SetSecrets(token, values);

@@ -215,6 +215,10 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
   const auto known = live_.find(request.execution_id);
   if (known != live_.end()) {  // The same call told twice.
     const engine::Execution& execution = known->second->execution;
+    if (execution.head().id().empty()) {  // The first call has not been decided yet.
+      done(NotReady());
+      return;
+    }
     AfterCommitOf(
         [done, created = Created{{execution.head(), execution.payload()}, true}] { done(created); },
         [done](const absl::Status& why) { done(why); });
@@ -239,8 +243,8 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
         for (const auto& next : node.mapped()) next(answer);
       };
     }
-    background_.Post([this, alive = alive_, request = std::move(request),
-                      done = std::move(done)]() mutable {
+    background_.Post([this, alive = alive_, generation = load_generation_,
+                      request = std::move(request), done = std::move(done)]() mutable {
       absl::StatusOr<std::optional<store::IdempotencyKey>> known;
       if (!request.idempotency_key.empty()) {
         known = store_.FindIdempotencyKey(request.tenant, request.idempotency_key);
@@ -281,9 +285,13 @@ void Strand::CreateHere(CreateRequest request, std::function<void(absl::StatusOr
           answer = flow.status();
         }
       }
-      executor_.Post([this, alive, request = std::move(request), done = std::move(done),
+      executor_.Post([this, alive, generation, request = std::move(request), done = std::move(done),
                       answer = std::move(answer)]() mutable {
         if (!*alive) return;
+        if (generation != load_generation_) {  // What was looked up may be old by now.
+          done(NotReady());
+          return;
+        }
         const bool undecided = !answer.ok() && answer.status().code() == absl::StatusCode::kUnknown;
         if (!undecided) {
           done(answer);

@@ -62,7 +62,7 @@ class NoDispatcher final : public Dispatcher {
   void Ack(const std::string&, const v1::LeaseToken&, v1::Ack::Word, const std::string&) override {}
   void Release(const v1::LeaseToken&) override {}
   void Load(const std::vector<LeasedRun>&) override {}
-  void SetSecrets(const v1::LeaseToken&, std::vector<std::string>) override {}
+  void SetSecrets(const v1::LeaseToken&, std::optional<std::vector<std::string>>) override {}
   void Forget() override {}
   std::string WhyWaiting(const std::string&, const std::string&) const override { return ""; }
 };

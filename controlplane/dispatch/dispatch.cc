@@ -12,6 +12,7 @@ namespace {
 constexpr char kDefaultQueue[] = "default";
 constexpr char kInvalidResult[] = "INVALID_RESULT";
 constexpr size_t kResultsWaitingMax = 20'000;
+constexpr int64_t kOutputFileBytesMax = int64_t{16} << 20;
 constexpr int kRenewalCountMax = 20'000;
 }  // namespace
 
@@ -424,8 +425,18 @@ void Dispatch::Load(const std::vector<conductor::LeasedRun>& leases) {
   }
 }
 
-void Dispatch::SetSecrets(const v1::LeaseToken& token, std::vector<std::string> values) {
+void Dispatch::SetSecrets(const v1::LeaseToken& token,
+                          std::optional<std::vector<std::string>> values) {
   logs_.SetSecrets(token, std::move(values));
+  std::vector<std::string> ids;
+  for (const auto& [id, session] : sessions_) ids.push_back(id);
+  for (const std::string& id : ids) {
+    Session* session = FindSession(id);
+    if (session == nullptr || !session->judged) continue;
+    for (const v1::Result& result : std::exchange(session->results_waiting, {})) {
+      HandleResult(*session, result);
+    }
+  }
 }
 
 // Sessions stay; their leases are judged anew once the rows are loaded. What they hold is learnt by
@@ -463,39 +474,45 @@ std::string Dispatch::WhyWaiting(const std::string& queue, const std::string& ty
 // ---- What workers report -------------------------------------------------------------------------------
 
 void Dispatch::HandleResult(Session& session, const v1::Result& result) {
-  if (!events_.CanJudge()) {
+  // Until leases can be judged, and until the secrets to look for are known, it waits. Beyond the
+  // bound the worker tells it again.
+  if (!events_.CanJudge() || logs_.SecretsDue(result.token())) {
     if (session.results_waiting.size() < kResultsWaitingMax) {
       session.results_waiting.push_back(result);
     }
-    return;  // Beyond the bound the worker tells it again.
-  }
-  if (!result.outputs_uri().empty() && hooks_.read_outputs &&
-      events_.Judge(result.token()) == conductor::LeaseEvents::Standing::kHeld) {
-    hooks_.read_outputs(result.outputs_uri(), [this, alive = alive_, id = session.id,
-                                               result](absl::StatusOr<std::string> outputs) {
-      executor_.Post([this, alive, id, result, outputs = std::move(outputs)]() mutable {
-        if (!*alive) return;
-        v1::Result whole = result;
-        if (outputs.ok() && expression::ParseJson(*outputs).ok()) {
-          whole.mutable_outputs()->set_utf8(*std::move(outputs));
-        } else {
-          whole.set_state(v1::FAILED);
-          whole.mutable_error()->set_code(kInvalidResult);
-          whole.mutable_error()->set_message(outputs.ok()
-                                                 ? "the outputs' file holds no JSON object"
-                                                 : "the outputs' file cannot be read: " +
-                                                       std::string(outputs.status().message()));
-        }
-        events_.Ended(id, whole, logs_.Secrets(whole.token()));
-      });
-    });
     return;
   }
+  const LeaseBook::Entry* entry = book_.Find(result.token());
+  if (result.outputs_uri().empty() || !hooks_.read_outputs || entry == nullptr) {
+    Report(session.id, result, options_.output_bytes_max);
+    return;
+  }
+  hooks_.read_outputs(
+      entry->lease, result.outputs_uri(),
+      [this, alive = alive_, id = session.id, result](absl::StatusOr<std::string> outputs) {
+        executor_.Post([this, alive, id, result, outputs = std::move(outputs)]() mutable {
+          if (!*alive) return;
+          v1::Result whole = std::move(result);
+          if (outputs.ok()) {
+            whole.mutable_outputs()->set_utf8(*std::move(outputs));
+          } else {
+            whole.clear_outputs();
+            whole.set_state(v1::FAILED);
+            whole.mutable_error()->set_code(kInvalidResult);
+            whole.mutable_error()->set_message("the outputs' file cannot be read: " +
+                                               std::string(outputs.status().message()));
+          }
+          Report(id, std::move(whole), kOutputFileBytesMax);
+        });
+      });
+}
+
+void Dispatch::Report(const std::string& session, v1::Result result, int64_t output_bytes_max) {
   const std::string& outputs = result.outputs().utf8();
   std::string fault;
-  if (static_cast<int64_t>(outputs.size()) > options_.output_bytes_max) {
+  if (static_cast<int64_t>(outputs.size()) > output_bytes_max) {
     fault = "the outputs have " + std::to_string(outputs.size()) + " bytes, more than " +
-            std::to_string(options_.output_bytes_max) + " in a message: upload them as a file";
+            std::to_string(output_bytes_max) + ": upload large values as files";
   } else if (!outputs.empty()) {
     const auto parsed = expression::ParseJson(outputs);
     if (!parsed.ok()) {
@@ -507,16 +524,14 @@ void Dispatch::HandleResult(Session& session, const v1::Result& result) {
   if (fault.empty() && (result.state() < v1::SUCCESS || result.state() > v1::KILLED)) {
     fault = "a result's state must be SUCCESS, WARNING, FAILED or KILLED";
   }
-  if (fault.empty()) {
-    events_.Ended(session.id, result, logs_.Secrets(result.token()));
-    return;
+  if (!fault.empty()) {
+    result.clear_outputs();
+    result.set_state(v1::FAILED);
+    result.mutable_error()->set_code(kInvalidResult);
+    result.mutable_error()->set_message(fault);
   }
-  v1::Result invalid = result;
-  invalid.clear_outputs();
-  invalid.set_state(v1::FAILED);
-  invalid.mutable_error()->set_code(kInvalidResult);
-  invalid.mutable_error()->set_message(fault);
-  events_.Ended(session.id, invalid, {});
+  events_.Ended(session, result,
+                {logs_.Secrets(result.token()), logs_.SecretsLost(result.token())});
 }
 
 void Dispatch::HandleProgress(Session& session, const v1::Progress& progress) {

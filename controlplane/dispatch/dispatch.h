@@ -38,8 +38,9 @@ struct DispatchHooks {
   // Whether a type's schema need not be sent; called on the strand, must not block.
   std::function<bool(const std::string& type, const std::string& digest)> knows_schema;
   std::function<void(const v1::CatalogEntry& entry)> keep_schema;
-  // Reads outputs that came as a file, and answers on any thread.
-  std::function<void(const std::string& uri, std::function<void(absl::StatusOr<std::string>)>)>
+  // Reads outputs that came as a file of the lease's execution, and answers on any thread.
+  std::function<void(const conductor::LeasedRun& lease, const std::string& uri,
+                     std::function<void(absl::StatusOr<std::string>)>)>
       read_outputs;
 };
 
@@ -101,7 +102,8 @@ class Dispatch final : public conductor::Dispatcher {
            const std::string& reason) override;
   void Release(const v1::LeaseToken& token) override;
   void Load(const std::vector<conductor::LeasedRun>& leases) override;
-  void SetSecrets(const v1::LeaseToken& token, std::vector<std::string> values) override;
+  void SetSecrets(const v1::LeaseToken& token,
+                  std::optional<std::vector<std::string>> values) override;
   void Forget() override;
   std::string WhyWaiting(const std::string& queue, const std::string& type) const override;
 
@@ -138,6 +140,8 @@ class Dispatch final : public conductor::Dispatcher {
   void HandleCredit(Session& session, const v1::Credit& credit);
   void HandleProgress(Session& session, const v1::Progress& progress);
   void HandleResult(Session& session, const v1::Result& result);
+  // Hands a result on, as a failure when it breaks the contract.
+  void Report(const std::string& session, v1::Result result, int64_t output_bytes_max);
   void HandleRenewal(Session& session, const v1::Renewal& renewal);
   void HandleReturned(Session& session, const v1::LeaseReturned& returned);
   void HandleCatalog(const v1::Catalog& catalog);

@@ -144,11 +144,11 @@ std::vector<v1::LeaseToken> LeaseBook::Expired(absl::Duration now) const {
   return expired;
 }
 
-std::vector<v1::LeaseToken> LeaseBook::TimedOut(absl::Duration now) const {
+std::vector<v1::LeaseToken> LeaseBook::TimedOut(absl::Duration now) {
   std::vector<v1::LeaseToken> timed_out;
-  for (const auto& [at, key] : by_timeout_) {
-    if (at > now) break;
-    timed_out.push_back(entries_.at(key).lease.token);
+  while (!by_timeout_.empty() && by_timeout_.begin()->first <= now) {
+    timed_out.push_back(entries_.at(by_timeout_.begin()->second).lease.token);
+    by_timeout_.erase(by_timeout_.begin());
   }
   return timed_out;
 }

@@ -58,7 +58,8 @@ class LeaseBook {
   // Leases whose holder has been silent beyond ttl + offline, oldest first. They stay until released.
   std::vector<v1::LeaseToken> Expired(absl::Duration now) const;
   // Leases whose timeout passed 5 s ago.
-  std::vector<v1::LeaseToken> TimedOut(absl::Duration now) const;
+  // Each is told once.
+  std::vector<v1::LeaseToken> TimedOut(absl::Duration now);
   // All leases of a worker, under whatever session.
   std::vector<v1::LeaseToken> OfWorker(const std::string& worker_id) const;
   void Clear();

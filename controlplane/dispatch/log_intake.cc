@@ -86,7 +86,9 @@ LogIntake::Attempt& LogIntake::Insert(const conductor::LeasedRun& lease) {
   while (order_.size() > options_.attempt_count_max) {
     const auto oldest = attempts_.find(order_.front());
     if (oldest != attempts_.end()) {
-      if (oldest->second->queued || !oldest->second->held.empty()) break;
+      if (oldest->second->queued || oldest->second->storing || !oldest->second->held.empty()) {
+        break;
+      }
       const auto run = newest_.find(oldest->second->run_key);
       if (run != newest_.end() && run->second == order_.front()) newest_.erase(run);
       attempts_.erase(oldest);
@@ -141,13 +143,25 @@ void LogIntake::Reopen(const conductor::LeasedRun& lease) {
   });
 }
 
-void LogIntake::SetSecrets(const v1::LeaseToken& token, std::vector<std::string> values) {
+void LogIntake::SetSecrets(const v1::LeaseToken& token,
+                           std::optional<std::vector<std::string>> values) {
   Attempt* attempt = Find(token);
   if (attempt == nullptr) return;
-  attempt->secrets = std::move(values);
+  attempt->secrets_lost = !values.has_value();
+  attempt->secrets = std::move(values).value_or(std::vector<std::string>());
   attempt->scrubber = std::make_unique<secrets::Scrubber>(attempt->secrets);
   attempt->secrets_due = false;
   ReleaseHeld(*attempt);
+}
+
+bool LogIntake::SecretsDue(const v1::LeaseToken& token) const {
+  const auto found = attempts_.find(KeyOf(token));
+  return found != attempts_.end() && found->second->secrets_due;
+}
+
+bool LogIntake::SecretsLost(const v1::LeaseToken& token) const {
+  const auto found = attempts_.find(KeyOf(token));
+  return found != attempts_.end() && found->second->secrets_lost;
 }
 
 const std::vector<std::string>& LogIntake::Secrets(const v1::LeaseToken& token) const {
@@ -182,7 +196,8 @@ void LogIntake::Take(const std::string& session, const v1::LogLines& lines) {
 void LogIntake::Accept(Attempt& attempt, const std::string& session, const v1::LogLines& lines) {
   const int64_t through = lines.first_line() + lines.lines_size() - 1;
   if (through <= attempt.taken_line) {
-    if (!attempt.queued) ack_(session, attempt.token, attempt.taken_line);
+    // What is not durable yet is acknowledged when it is.
+    if (!attempt.queued && !attempt.storing) ack_(session, attempt.token, attempt.taken_line);
     return;
   }
   // A gap in the middle of a chunk begins a new one, since a chunk's lines are consecutive.
@@ -205,6 +220,7 @@ void LogIntake::Accept(Attempt& attempt, const std::string& session, const v1::L
     v1::LogLine& kept = *attempt.buffer.add_lines();
     kept = line;
     if (attempt.scrubber != nullptr) kept.set_text(attempt.scrubber->Scrub(line.text()));
+    if (attempt.secrets_lost) kept.set_text(std::string(secrets::kMark));
     attempt.buffer_bytes += static_cast<int64_t>(kept.text().size()) + 16;
   }
   attempt.taken_line = through;
@@ -267,6 +283,8 @@ void LogIntake::Flush() {
     lines.push_back(std::exchange(attempt.buffer, {}));
     sessions.push_back(attempt.session);
     attempt.buffer_bytes = 0;
+    attempt.queued = false;
+    attempt.storing = true;
   }
   std::vector<store::MetricRow> metrics = std::exchange(metrics_, {});
   if (chunks.empty() && metrics.empty()) return;
@@ -317,7 +335,7 @@ void LogIntake::Stored(const absl::Status& status, std::vector<store::LogChunkRo
     const int64_t through = chunks[i].first_line + chunks[i].line_count - 1;
     Attempt* attempt = Find(lines[i].token());
     if (attempt != nullptr) {
-      attempt->queued = attempt->buffer.lines_size() > 0;
+      attempt->storing = false;
       ack_(attempt->session, attempt->token, through);
     } else {
       ack_(sessions[i], lines[i].token(), through);

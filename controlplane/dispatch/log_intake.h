@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,12 @@ class LogIntake {
   void Open(const conductor::LeasedRun& lease);
   // An attempt that was leased before this process: what is stored of it is found out first.
   void Reopen(const conductor::LeasedRun& lease);
-  void SetSecrets(const v1::LeaseToken& token, std::vector<std::string> values);
+  // The values that an attempt of before was given; nothing when they cannot be had any more: then
+  // its lines are masked whole.
+  void SetSecrets(const v1::LeaseToken& token, std::optional<std::vector<std::string>> values);
+  // Whether the secrets of an attempt are still being fetched, or cannot be had.
+  bool SecretsDue(const v1::LeaseToken& token) const;
+  bool SecretsLost(const v1::LeaseToken& token) const;
   // Lines told by `session`. Those of an unknown or closed attempt are acknowledged and dropped.
   void Take(const std::string& session, const v1::LogLines& lines);
   void TakeMetrics(const std::string& session, const std::vector<v1::Metric>& metrics);
@@ -74,7 +80,9 @@ class LogIntake {
     v1::LogLines buffer;
     int64_t buffer_bytes = 0;
     std::vector<std::pair<std::string, v1::LogLines>> held;  // Until known and scrubbed.
-    bool queued = false;
+    bool secrets_lost = false;                               // They cannot be had any more.
+    bool queued = false;                                     // In dirty_: it has lines to store.
+    bool storing = false;  // Lines of it are on their way to the store.
   };
 
   Attempt* Find(const v1::LeaseToken& token);

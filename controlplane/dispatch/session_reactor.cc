@@ -108,6 +108,9 @@ class SessionReactor final : public grpc::ServerBidiReactor<v1::WorkerMessage, v
     if (!done_ || reading_ || std::exchange(released_, true)) return;
     executor_.Post([this] {
       Closed();
+      {
+        MutexLock lock(&mutex_);
+      }  // Whoever posted this has let go of it.
       delete this;
     });
   }

@@ -109,14 +109,19 @@ absl::Status CheckHost(const std::string& host) {
                    host, "' is not loopback: use 127.0.0.1 and a tunnel or proxy on this machine"));
 }
 
-absl::StatusOr<std::string> ReadAll(storage::FileStore& files, const std::string& uri_text) {
+absl::StatusOr<std::string> ReadOutputs(storage::FileStore& files,
+                                        const conductor::LeasedRun& lease,
+                                        const std::string& uri_text) {
   ORCH_ASSIGN_OR_RETURN(const storage::FileUri uri, storage::FileUri::Parse(uri_text));
-  ORCH_ASSIGN_OR_RETURN(const storage::FileInfo info, files.Stat("main", uri));
+  if (!uri.BelongsTo(lease.namespace_, lease.flow_id, lease.execution_id)) {
+    return absl::PermissionDeniedError("they are no file of this execution");
+  }
+  ORCH_ASSIGN_OR_RETURN(const storage::FileInfo info, files.Stat(lease.tenant, uri));
   if (info.size > kOutputsBytesMax) {
     return absl::ResourceExhaustedError(
         absl::StrCat("they have ", info.size, " bytes, more than 16 MiB"));
   }
-  ORCH_ASSIGN_OR_RETURN(const auto source, files.Open("main", uri));
+  ORCH_ASSIGN_OR_RETURN(const auto source, files.Open(lease.tenant, uri));
   std::string text(static_cast<size_t>(info.size), '\0');
   size_t size = 0;
   while (size < text.size()) {
@@ -283,9 +288,10 @@ absl::Status WiredServer::Wire() {
       }
     });
   };
-  hooks.read_outputs = [this](const std::string& uri,
+  hooks.read_outputs = [this](const conductor::LeasedRun& lease, const std::string& uri,
                               std::function<void(absl::StatusOr<std::string>)> done) {
-    background_->Post([this, uri, done = std::move(done)] { done(ReadAll(*files_, uri)); });
+    background_->Post(
+        [this, lease, uri, done = std::move(done)] { done(ReadOutputs(*files_, lease, uri)); });
   };
   dispatch::Dispatch::Options dispatch;
   dispatch.lease_ttl = options_.lease_ttl;
