@@ -206,6 +206,9 @@ class Strand final : public Requests, public Watch, public LeaseEvents {
   void MailTaken(bool more);
   void ForgetMail();
 
+  void AnswerLateKill(const std::string& execution_id,
+                      std::function<void(absl::StatusOr<Snapshot>)> done);
+
   // strand_leases.cc
   void Offer(const std::string& id, Live& live, const engine::OfferRun& offer);
   bool TryLease(const std::string& id, Live& live, int64_t run, const std::string& queue,

@@ -268,7 +268,12 @@ void Strand::Quarantine(const std::string& why) {
             counts_.quarantined = static_cast<int64_t>(quarantined_.size());
           }
           DropMemory(NotStored());
-          TakeShards();
+          // Not at once: what cannot be told apart would be tried again for ever.
+          retry_timer_ = executor_.PostAt(kRetryDelay, [this, alive] {
+            if (!*alive) return;
+            retry_timer_ = kNoTimer;
+            TakeShards();
+          });
         });
       });
 }

@@ -60,6 +60,7 @@ bool Strand::TryLease(const std::string& id, Live& live, int64_t number, const s
   const v1::TaskRun* run = live.execution.FindRun(number);
   if (run == nullptr || run->state() != v1::CREATED || run->has_lease()) return true;
   if (awaiting_render_.contains({id, number})) return true;  // Its facts are under way.
+  if (stopping_) return false;                               // Whoever takes over gives it away.
   const auto slot = dispatcher_->Reserve(queue, type);
   if (!slot.has_value()) return false;
 

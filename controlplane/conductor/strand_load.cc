@@ -108,7 +108,7 @@ void Strand::Load(std::vector<store::Shard> shards) {
     }
     executor_.Post([this, alive, generation, failed, bad = std::move(bad),
                     loaded = std::make_shared<std::vector<Loaded>>(std::move(loaded))] {
-      if (!*alive || generation != load_generation_) return;
+      if (!*alive || generation != load_generation_ || stopping_) return;
       if (!failed.ok()) {
         Log(LogLevel::kWarning, "live executions could not be loaded; trying again",
             {{"error", std::string(failed.message())}});
@@ -387,15 +387,7 @@ void Strand::KillHere(std::string execution_id, bool cascade, std::string princi
   }
   const auto found = live_.find(execution_id);
   if (found == live_.end() || found->second->ended) {
-    background_.Post([this, execution_id, done = std::move(done)] {
-      const auto head = store_.GetHead(execution_id);
-      if (!head.ok()) {
-        done(head.status().code() == absl::StatusCode::kNotFound ? NoExecution(execution_id)
-                                                                 : head.status());
-        return;
-      }
-      done(head->live() ? NotReady() : AlreadyEnded(execution_id, v1::State_Name(head->state())));
-    });
+    AnswerLateKill(execution_id, std::move(done));
     return;
   }
   v1::Event event;
@@ -403,8 +395,8 @@ void Strand::KillHere(std::string execution_id, bool cascade, std::string princi
   event.mutable_kill_requested()->set_principal(principal);
   Enqueue(execution_id, std::move(event),
           [this, execution_id, principal, done = std::move(done)](Live* live, bool changed) {
-            if (live == nullptr) {
-              done(NotReady());
+            if (live == nullptr || (live->ended && !changed)) {  // It ended before its turn came.
+              AnswerLateKill(execution_id, done);
               return;
             }
             if (changed && !principal.empty()) {
@@ -421,6 +413,24 @@ void Strand::KillHere(std::string execution_id, bool cascade, std::string princi
             AfterCommitOf([done, snapshot = std::move(snapshot)] { done(snapshot); },
                           [done](const absl::Status& why) { done(why); });
           });
+}
+
+// Of an execution that is not in memory, or leaves it: the store knows what became of it.
+void Strand::AnswerLateKill(const std::string& execution_id,
+                            std::function<void(absl::StatusOr<Snapshot>)> done) {
+  AfterCommitOf([this, alive = alive_, execution_id, done = std::move(done)] {
+    background_.Post([this, alive, execution_id, done] {
+      const auto head = store_.GetHead(execution_id);
+      absl::Status answer = NotReady();
+      if (head.ok() && !head->live()) {
+        answer = AlreadyEnded(execution_id, v1::State_Name(head->state()));
+      } else if (head.status().code() == absl::StatusCode::kNotFound) {
+        answer = NoExecution(execution_id);
+      }
+      executor_.Post([done, answer] { done(answer); });
+    });
+  });
+  SchedulePump();
 }
 
 }  // namespace orch::conductor
