@@ -75,7 +75,7 @@ LIBRARIES = {
     "yaml_cpp": _library(["yaml-cpp"]),
     "zlib": _library(["zlib"]),
     "zstd": _library(["libzstd"]),
-    # malloc of the control plane: half of a strand's time went into glibc's.
+    # malloc of the control plane; what it is worth: docs/decisions/0017-jemalloc.md.
     "jemalloc": _library(["jemalloc"]),
     # The network.
     "beast": _library(deps = ["openssl"], pthread = True),  # Asio and Beast, headers only.
